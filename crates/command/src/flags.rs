@@ -1,0 +1,121 @@
+//! The flags that every stage spells the same way.
+
+use std::num::NonZeroUsize;
+
+use clap::{Arg, ArgAction, Args, Parser, value_parser};
+use clap_complete::Shell;
+
+/// Flags of every stage; put `#[command(flatten)] pub stage: command::StageFlags` into the arguments.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Every stage")]
+pub struct StageFlags {
+    /// Threads to compute with; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", global = true)]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Replace an existing output directory, once the new one is whole
+    #[arg(long, global = true)]
+    pub force: bool,
+
+    /// Show no progress, and of the log only warnings and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Log more: -v details of our own steps, -vv traces and the libraries' logs (RUST_LOG overrides)
+    #[arg(long, short, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// Number of threads to compute with: as asked for, else as many as the machine offers.
+pub fn threads(flags: &StageFlags) -> usize {
+    flags
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get)
+}
+
+/// Parses the command line as `C::parse()` does, with `--completions SHELL` beside the arguments of `C`: it prints a
+/// completion script for that shell and exits 0. Wrong usage exits 2.
+pub fn parse<C: Parser>() -> C {
+    let mut command = with_completions::<C>();
+    let mut matches = command.clone().get_matches();
+    if let Some(shell) = matches.remove_one::<Shell>("completions") {
+        let name = command.get_name().to_owned();
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command, name, &mut script);
+        let code = match crate::print(String::from_utf8_lossy(&script)) {
+            Ok(()) => 0,
+            Err(_) => 1,
+        };
+        std::process::exit(code);
+    }
+    C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+fn with_completions<C: Parser>() -> clap::Command {
+    C::command().arg(
+        Arg::new("completions")
+            .long("completions")
+            .value_name("SHELL")
+            .exclusive(true)
+            .value_parser(value_parser!(Shell))
+            .help("Print a completion script for this shell and exit"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "lang-gen", version)]
+    struct Cli {
+        #[arg(long)]
+        out: String,
+        #[command(flatten)]
+        stage: StageFlags,
+    }
+
+    #[test]
+    fn flags_are_spelled_the_same_everywhere() {
+        Cli::command().debug_assert();
+        let cli = Cli::try_parse_from([
+            "lang-gen",
+            "--out",
+            "o",
+            "--threads",
+            "3",
+            "--force",
+            "--quiet",
+            "-vv",
+        ])
+        .unwrap();
+        assert_eq!(threads(&cli.stage), 3);
+        assert!(cli.stage.force && cli.stage.quiet);
+        assert_eq!(cli.stage.verbose, 2);
+        assert!(threads(&StageFlags::default()) >= 1);
+        assert_eq!(cli.out, "o");
+    }
+
+    #[test]
+    fn no_threads_is_wrong_usage() {
+        let error = Cli::try_parse_from(["lang-gen", "--out", "o", "--threads", "0"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn completions_need_no_other_argument() {
+        let command = with_completions::<Cli>();
+        command.clone().debug_assert();
+        let mut matches = command
+            .clone()
+            .try_get_matches_from(["lang-gen", "--completions", "bash"])
+            .unwrap();
+        assert_eq!(
+            matches.remove_one::<Shell>("completions"),
+            Some(Shell::Bash)
+        );
+        assert!(command.try_get_matches_from(["lang-gen"]).is_err());
+    }
+}
