@@ -1,1 +1,42 @@
-//! stub
+//! The training step of a Llama-style decoder by hand, on the CPU.
+//!
+//! The decoder: pre-norm RMSNorm, rotary positions, causal multi-head attention, SwiGLU, tied
+//! embeddings, no biases, no dropout; the architecture and tensor names of Hugging Face
+//! `LlamaForCausalLM`. Parameters, gradients and AdamW moments are flat `f32` buffers in the order of
+//! [`Layout`], which the caller owns. Nothing here knows files, tokenizers or candle.
+//!
+//! - [`Dimensions`], [`Layout`]: the sizes, and where each named tensor lies.
+//! - [`EngineKind`], [`Precision`]: the instructions, chosen at run time.
+//! - [`Batch`], [`AdamW`], [`Moments`], [`Trainer`]: loss, gradients and steps.
+//!
+//! Underneath, in reading order: `pass` (the decoder forward and back over a chunk of sequences),
+//! `attention`, `norm`, `rope`, `swiglu`, `loss`, `adamw`; `step` (threads and buckets); `weights`
+//! and `gemm` (packed matrices and their products, per engine); `lanes` (the vectors all loops are
+//! written in); `buffer`.
+//!
+//! Invariants: results are the same to the byte for any number of threads; `portable-f32` gives the
+//! same bytes on every CPU, and `avx2-f32` the bytes of `avx512-f32`.
+
+mod adamw;
+mod attention;
+mod batch;
+mod buffer;
+mod dimensions;
+mod engine;
+mod gemm;
+mod lanes;
+mod loss;
+mod norm;
+mod pass;
+mod rope;
+mod step;
+mod swiglu;
+mod trainer;
+mod weights;
+
+pub use adamw::{AdamW, Moments};
+pub use batch::{Batch, BatchError, IGNORE};
+pub use dimensions::{DimensionError, Dimensions, Layout, Tensor};
+pub use engine::{EngineError, EngineKind, Precision};
+pub use step::BUCKETS;
+pub use trainer::{StepError, StepReport, Trainer};

@@ -1,0 +1,256 @@
+//! Products of `f32`, for any lanes.
+//!
+//! C is computed tile by tile: up to `TILE_ROWS` rows by `TILE_VECTORS · 16` columns stay in registers
+//! while the sum runs over the inner index. Elements of A are broadcast straight from the activations,
+//! whose odd stride (`buffer::stride`) makes packing them needless.
+
+use std::marker::PhantomData;
+
+use super::{Engine, Scratch, Shape, Source, Write};
+use crate::buffer::{PANEL, Rows, RowsMut};
+use crate::lanes::{LANES, Lanes};
+
+/// Inner indices of one pass: a panel of B of that height (32 KiB) stays in the first cache.
+const INNER_BLOCK: usize = 256;
+
+/// The `f32` engine on lanes `V`.
+pub(crate) struct Float<V>(PhantomData<V>);
+
+impl<V: Lanes> Engine for Float<V> {
+    type Lanes = V;
+    type Packed = f32;
+
+    fn packed_len(inner: usize, columns: usize) -> usize {
+        inner * columns.next_multiple_of(PANEL)
+    }
+
+    fn pack(source: Source<'_>, inner: usize, columns: usize, packed: &mut [f32]) {
+        let panels = packed[..Self::packed_len(inner, columns)].chunks_exact_mut(inner * PANEL);
+        for (panel, packed) in panels.enumerate() {
+            let start = panel * PANEL;
+            let width = PANEL.min(columns - start);
+            match source {
+                Source::Inner(b) => {
+                    for (k, row) in packed.chunks_exact_mut(PANEL).enumerate() {
+                        row[..width].copy_from_slice(b.at(k, start).row(0, width));
+                        row[width..].fill(0.0);
+                    }
+                }
+                Source::Outer(b) => transpose(b.at(start, 0), width, inner, packed),
+            }
+        }
+    }
+
+    fn multiply(
+        c: RowsMut<'_>,
+        write: Write,
+        a: Rows<'_>,
+        b: &[f32],
+        packed_inner: usize,
+        shape: Shape,
+        _: &mut Scratch<f32>,
+    ) {
+        let Shape {
+            rows,
+            inner,
+            columns,
+        } = shape;
+        assert!(a.holds(rows, inner) && c.holds(rows, columns) && inner <= packed_inner);
+        assert!(b.len() >= Self::packed_len(packed_inner, columns));
+        let b = Operand {
+            at: b.as_ptr(),
+            panel: packed_inner * PANEL,
+            row: PANEL,
+        };
+        unsafe { product::<V, false>(c, write, a, b, shape) }
+    }
+
+    fn outer(
+        c: RowsMut<'_>,
+        write: Write,
+        a: Rows<'_>,
+        b: Rows<'_>,
+        shape: Shape,
+        _: &mut Scratch<f32>,
+    ) {
+        let Shape {
+            rows,
+            inner,
+            columns,
+        } = shape;
+        assert!(a.holds(inner, rows) && c.holds(rows, columns));
+        assert!(b.holds(inner, columns.next_multiple_of(PANEL)));
+        let b = Operand {
+            at: b.data.as_ptr(),
+            panel: PANEL,
+            row: b.stride,
+        };
+        unsafe { product::<V, true>(c, write, a, b, shape) }
+    }
+}
+
+/// `packed[k, n] = b[n, k]` for `n < width`, zero for the other columns of the panel.
+fn transpose(b: Rows<'_>, width: usize, inner: usize, packed: &mut [f32]) {
+    if width < PANEL {
+        packed.fill(0.0);
+    }
+    // Sixteen source elements (a cache line) at a time, so that each line is read whole.
+    for start in (0..inner).step_by(LANES) {
+        let height = LANES.min(inner - start);
+        for n in 0..width {
+            let row = b.at(n, start).row(0, height);
+            for (k, value) in row.iter().enumerate() {
+                packed[(start + k) * PANEL + n] = *value;
+            }
+        }
+    }
+}
+
+/// B: element (k, n) of panel p lies at `at + p · panel + k · row + n`.
+#[derive(Clone, Copy)]
+struct Operand {
+    at: *const f32,
+    panel: usize,
+    row: usize,
+}
+
+/// A part of a product of which C fits the registers.
+#[derive(Clone, Copy)]
+struct Tile {
+    inner: usize,
+    a: *const f32,
+    a_stride: usize,
+    b: *const f32,
+    b_stride: usize,
+    c: *mut f32,
+    c_stride: usize,
+    /// Columns of C that exist, counted from the tile's first.
+    columns: usize,
+    add: bool,
+}
+
+/// C (+)= A · B, or Aᵀ · B where `OUTER`.
+///
+/// # Safety
+/// A, B (to whole panels) and C hold the shape.
+unsafe fn product<V: Lanes, const OUTER: bool>(
+    c: RowsMut<'_>,
+    write: Write,
+    a: Rows<'_>,
+    b: Operand,
+    Shape {
+        rows,
+        inner,
+        columns,
+    }: Shape,
+) {
+    let blocks = inner.div_ceil(INNER_BLOCK).max(1);
+    let height = inner.div_ceil(blocks);
+    let width = V::TILE_VECTORS * LANES;
+    let bands = rows.div_ceil(V::TILE_ROWS);
+    // Steps in A from one row of C to the next, and from one inner index to the next.
+    let (a_row, a_inner) = if OUTER { (1, a.stride) } else { (a.stride, 1) };
+    let (a, a_stride) = (a.data.as_ptr(), a.stride);
+    let (c_stride, c) = (c.stride, c.data.as_mut_ptr());
+    V::enter(
+        #[inline(always)]
+        || unsafe {
+            for block in 0..blocks {
+                let start = block * height;
+                let end = inner.min(start + height);
+                for column in (0..columns).step_by(width) {
+                    let b_at = column / PANEL * b.panel + column % PANEL + start * b.row;
+                    let mut row = 0;
+                    // Bands of nearly equal height leave no thin tile at the end.
+                    for band in 0..bands {
+                        let next = (band + 1) * rows / bands;
+                        let tile = Tile {
+                            inner: end - start,
+                            a: a.add(row * a_row + start * a_inner),
+                            a_stride,
+                            b: b.at.add(b_at),
+                            b_stride: b.row,
+                            c: c.add(row * c_stride + column),
+                            c_stride,
+                            columns: columns - column,
+                            add: block > 0 || write == Write::Add,
+                        };
+                        compute::<V, OUTER>(next - row, tile);
+                        row = next;
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Picks the code for the tile's number of rows.
+#[inline(always)]
+unsafe fn compute<V: Lanes, const OUTER: bool>(rows: usize, tile: Tile) {
+    macro_rules! pick {
+        ($($rows:literal)*) => {
+            match rows {
+                $($rows if $rows <= V::TILE_ROWS => unsafe {
+                    if V::TILE_VECTORS == 2 {
+                        registers::<V, $rows, 2, OUTER>(tile)
+                    } else {
+                        registers::<V, $rows, 1, OUTER>(tile)
+                    }
+                },)*
+                _ => unreachable!("a band has at most TILE_ROWS rows"),
+            }
+        };
+    }
+    pick!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+}
+
+/// One tile: `ROWS` by `VECTORS` accumulators.
+#[inline(always)]
+unsafe fn registers<V: Lanes, const ROWS: usize, const VECTORS: usize, const OUTER: bool>(
+    tile: Tile,
+) {
+    let Tile {
+        inner,
+        a,
+        a_stride,
+        b,
+        b_stride,
+        c,
+        c_stride,
+        columns,
+        add,
+    } = tile;
+    let (a_row, a_inner) = if OUTER { (1, a_stride) } else { (a_stride, 1) };
+    let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
+    unsafe {
+        if add {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let valid = columns.saturating_sub(j * LANES);
+                    *sum = V::load_first(c.wrapping_add(i * c_stride + j * LANES), valid);
+                }
+            }
+        }
+        let (mut a, mut b) = (a, b);
+        for _ in 0..inner {
+            let mut factors = [V::splat(0.0); VECTORS];
+            for (j, factor) in factors.iter_mut().enumerate() {
+                *factor = V::load(b.add(j * LANES));
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let broadcast = V::splat(*a.add(i * a_row));
+                for (sum, factor) in sums.iter_mut().zip(factors) {
+                    *sum = broadcast.mul_add(factor, *sum);
+                }
+            }
+            a = a.wrapping_add(a_inner);
+            b = b.wrapping_add(b_stride);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                let valid = columns.saturating_sub(j * LANES);
+                sum.store_first(c.wrapping_add(i * c_stride + j * LANES), valid);
+            }
+        }
+    }
+}
