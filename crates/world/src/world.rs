@@ -1,0 +1,491 @@
+//! A world: ontology, grammar, mask and the two languages, built from a configuration and a seed.
+
+use rustc_hash::FxHashMap;
+use seed::Seed;
+use serde::{Deserialize, Serialize};
+
+use crate::concept::{Concept, ConceptIds};
+use crate::config::{RelationClass, WorldConfig};
+use crate::derivation::{Label, Node};
+use crate::form::{self, Category, FormError, Inflection, Lexeme, Lexicon, LexiconPair};
+use crate::grammar::{Grammar, GrammarError, WordClass};
+use crate::linearize::Linearizer;
+use crate::mask::{Mask, MaskError};
+use crate::ontology::{Ontology, OntologyError};
+use crate::sample::{Draft, Sampler};
+
+/// One of the two languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Language A.
+    Majority,
+    /// Language B.
+    Minority,
+}
+
+impl Side {
+    /// A, then B.
+    pub const ALL: [Side; 2] = [Side::Majority, Side::Minority];
+}
+
+/// A whole world.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The knobs.
+    pub config: WorldConfig,
+    /// The world seed.
+    pub seed: Seed,
+    /// The grammar.
+    pub grammar: Grammar,
+    /// What is.
+    pub ontology: Ontology,
+    /// What B never states.
+    pub mask: Mask,
+    /// The words.
+    pub lexicons: LexiconPair,
+    /// The numbering of concepts.
+    pub concepts: ConceptIds,
+}
+
+/// A world that cannot be built or read.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The grammar file.
+    #[error("grammar, {0}")]
+    Grammar(#[from] GrammarError),
+    /// The ontology's configuration.
+    #[error(transparent)]
+    Ontology(#[from] OntologyError),
+    /// The mask's configuration.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    /// The forms.
+    #[error(transparent)]
+    Form(#[from] FormError),
+    /// A word-order switch that the grammar does not have.
+    #[error("order.{language}: no switch \"{name}\" in the grammar (it has {known})")]
+    Order {
+        /// `majority` or `minority`.
+        language: &'static str,
+        /// What was asked.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A value out of its range.
+    #[error("{field}: expected {expected}, found {found}")]
+    Range {
+        /// The configuration key.
+        field: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// What was configured.
+        found: String,
+    },
+    /// `world.json` could not be read.
+    #[error("not a world: {0}")]
+    Json(#[from] serde_json::Error),
+    /// `world.json` contradicts itself.
+    #[error("not a world: {0}")]
+    Inconsistent(&'static str),
+}
+
+/// `world.json`: a world with its grammar as text.
+#[derive(Serialize, Deserialize)]
+struct WorldFile {
+    config: WorldConfig,
+    seed: Seed,
+    grammar: String,
+    ontology: Ontology,
+    mask: Mask,
+    lexicons: LexiconPair,
+}
+
+/// Sentences sampled to estimate how frequent each word is.
+const FREQUENCY_SENTENCES: u32 = 4000;
+
+impl World {
+    /// Builds the world of a configuration, a grammar's text and the world seed.
+    ///
+    /// # Errors
+    /// Whatever of the configuration cannot be, with its numbers.
+    pub fn build(config: WorldConfig, grammar: &str, seed: Seed) -> Result<World, WorldError> {
+        check_ranges(&config)?;
+        let grammar = Grammar::parse(grammar)?;
+        for (language, reversed) in [
+            ("majority", &config.order.majority),
+            ("minority", &config.order.minority),
+        ] {
+            if let Some(name) = reversed.iter().find(|name| !grammar.orders.contains(name)) {
+                return Err(WorldError::Order {
+                    language,
+                    name: name.clone(),
+                    known: grammar.orders.join(", "),
+                });
+            }
+        }
+        let ontology = Ontology::draw(&config.ontology, seed)?;
+        let mask = Mask::draw(&config.mask, &ontology, seed)?;
+        let concepts = ConceptIds::new(&ontology, &grammar);
+        let lexemes = lexemes(
+            &grammar,
+            &ontology,
+            &mask,
+            &concepts,
+            config.corpus.max_depth,
+            seed,
+        );
+        let lexicons = form::build(&lexemes, &config.form, &config.divergence, seed)?;
+        Ok(World {
+            config,
+            seed,
+            grammar,
+            ontology,
+            mask,
+            lexicons,
+            concepts,
+        })
+    }
+
+    /// The world as JSON, enough to rebuild it without rerunning.
+    pub fn to_json(&self) -> Result<String, WorldError> {
+        Ok(serde_json::to_string(&WorldFile {
+            config: self.config.clone(),
+            seed: self.seed,
+            grammar: self.grammar.source.clone(),
+            ontology: self.ontology.clone(),
+            mask: self.mask.clone(),
+            lexicons: self.lexicons.clone(),
+        })?)
+    }
+
+    /// Reads what [`World::to_json`] wrote.
+    ///
+    /// # Errors
+    /// JSON of another shape, or indices that point nowhere.
+    pub fn from_json(text: &str) -> Result<World, WorldError> {
+        let file: WorldFile = serde_json::from_str(text)?;
+        let grammar = Grammar::parse(&file.grammar)?;
+        check_consistent(&file.ontology, &file.mask)?;
+        let concepts = ConceptIds::new(&file.ontology, &grammar);
+        Ok(World {
+            config: file.config,
+            seed: file.seed,
+            grammar,
+            ontology: file.ontology,
+            mask: file.mask,
+            lexicons: file.lexicons,
+            concepts,
+        })
+    }
+
+    /// A language's lexicon.
+    pub fn lexicon(&self, side: Side) -> &Lexicon {
+        match side {
+            Side::Majority => &self.lexicons.majority,
+            Side::Minority => &self.lexicons.minority,
+        }
+    }
+
+    /// The head-direction switches that a language reverses.
+    pub fn reversed(&self, side: Side) -> &[String] {
+        match side {
+            Side::Majority => &self.config.order.majority,
+            Side::Minority => &self.config.order.minority,
+        }
+    }
+
+    /// Tells derivations in a language.
+    pub fn linearizer(&self, side: Side) -> Linearizer {
+        Linearizer::new(
+            &self.grammar,
+            &self.concepts,
+            self.lexicon(side),
+            self.reversed(side),
+        )
+    }
+
+    /// Draws true derivations.
+    pub fn sampler(&self) -> Sampler<'_> {
+        Sampler::new(&self.grammar, &self.ontology, self.config.corpus.max_depth)
+    }
+
+    /// Whether B may not tell what `draft` says: it names a masked lemma or states a held-out fact.
+    pub fn bars(&self, draft: &Draft) -> bool {
+        let names_masked = draft.nodes.iter().any(|node| match node.label() {
+            Label::Word(concept) => self
+                .mask
+                .masked
+                .get(concept as usize)
+                .is_some_and(|&masked| masked),
+            Label::Rule(_) => false,
+        });
+        names_masked
+            || draft
+                .facts
+                .iter()
+                .any(|fact| self.mask.bars_fact(fact, &self.ontology))
+    }
+
+    /// The word class that tells a relation.
+    pub fn class_of(&self, relation: u16) -> WordClass {
+        class_of(&self.ontology, relation)
+    }
+}
+
+fn class_of(ontology: &Ontology, relation: u16) -> WordClass {
+    match ontology.relations[usize::from(relation)].class {
+        RelationClass::Verb => WordClass::Verb,
+        RelationClass::Adposition => WordClass::Adposition,
+    }
+}
+
+fn check_ranges(config: &WorldConfig) -> Result<(), WorldError> {
+    let corpus = &config.corpus;
+    let range = |field, expected, found: String| {
+        Err(WorldError::Range {
+            field,
+            expected,
+            found,
+        })
+    };
+    if !(0.0..=1.0).contains(&corpus.minority_share) {
+        return range(
+            "corpus.minority_share",
+            "a number from 0 to 1",
+            corpus.minority_share.to_string(),
+        );
+    }
+    let [fewest, most] = corpus.sentences;
+    if fewest == 0 || fewest > most || most > 1000 {
+        return range(
+            "corpus.sentences",
+            "[fewest, most] with 1 ≤ fewest ≤ most ≤ 1000",
+            format!("{:?}", corpus.sentences),
+        );
+    }
+    if !(1..=8).contains(&corpus.max_depth) {
+        return range("corpus.max_depth", "1 to 8", corpus.max_depth.to_string());
+    }
+    if corpus.shard_documents == 0 {
+        return range("corpus.shard_documents", "at least 1", "0".to_owned());
+    }
+    if corpus.documents == 0 || corpus.documents > 10_000_000_000 {
+        return range(
+            "corpus.documents",
+            "1 to 10000000000",
+            corpus.documents.to_string(),
+        );
+    }
+    Ok(())
+}
+
+/// What serde cannot check: every index points somewhere.
+fn check_consistent(ontology: &Ontology, mask: &Mask) -> Result<(), WorldError> {
+    let n_types = ontology.types.len();
+    let n_nouns = ontology.nouns.len() as u32;
+    let n_values = ontology.n_values();
+    let kind = |kind: u16| usize::from(kind) < n_types;
+    let tree = ontology.types.iter().enumerate().all(|(index, node)| {
+        let parent = usize::from(node.parent);
+        if index == 0 {
+            parent == 0 && node.level == 0
+        } else {
+            parent < index && node.level == ontology.types[parent].level + 1
+        }
+    });
+    let mut next_value = 0;
+    let attributes = ontology.attributes.iter().all(|attribute| {
+        let follows = attribute.first_value == next_value;
+        next_value += u32::from(attribute.n_values);
+        follows && attribute.n_values > 0 && kind(attribute.domain)
+    });
+    let nouns = ontology
+        .nouns
+        .iter()
+        .all(|noun| kind(noun.kind) && noun.values.iter().all(|&value| value < n_values));
+    let relations = ontology.relations.iter().all(|relation| {
+        kind(relation.subject)
+            && kind(relation.object)
+            && relation
+                .pairs
+                .iter()
+                .all(|&(subject, object)| subject < n_nouns && object < n_nouns)
+    });
+    if !(tree && attributes && nouns && relations)
+        || ontology.types.is_empty()
+        || mask.masked.len() != ontology.nouns.len()
+    {
+        return Err(WorldError::Inconsistent(
+            "an index of the ontology points nowhere; was the file changed?",
+        ));
+    }
+    Ok(())
+}
+
+/// Everything that needs a form, with its expected frequency in running text.
+fn lexemes(
+    grammar: &Grammar,
+    ontology: &Ontology,
+    mask: &Mask,
+    concepts: &ConceptIds,
+    max_depth: u8,
+    seed: Seed,
+) -> Vec<Lexeme> {
+    let counts = word_counts(grammar, ontology, concepts, max_depth, seed);
+    let mut lexemes = Vec::new();
+    for id in 0..concepts.len() {
+        let Some(concept) = concepts.concept(id) else {
+            continue;
+        };
+        let mut add = |category, inflection, leaf_type, masked, inflects, plural_of| {
+            lexemes.push(Lexeme {
+                concept: id,
+                category,
+                inflection,
+                leaf_type,
+                masked,
+                frequency_rank: 0,
+                // Never zero, so that a rare word still weighs something.
+                tokens: f64::from(counts.get(&(id, inflection)).copied().unwrap_or(0)) + 0.5,
+                inflects,
+                plural_of,
+            });
+        };
+        match concept {
+            Concept::Noun(noun) => {
+                let leaf = ontology.types[usize::from(ontology.nouns[noun as usize].kind)].leaf;
+                add(
+                    Category::Noun,
+                    Inflection::Base,
+                    leaf,
+                    mask.masked[noun as usize],
+                    true,
+                    None,
+                );
+            }
+            Concept::Value(_) => add(
+                Category::Adjective,
+                Inflection::Base,
+                None,
+                false,
+                false,
+                None,
+            ),
+            Concept::Relation(relation) if class_of(ontology, relation) == WordClass::Verb => {
+                add(Category::Verb, Inflection::Base, None, false, true, None);
+            }
+            Concept::Relation(_) => add(
+                Category::Function,
+                Inflection::Base,
+                None,
+                false,
+                false,
+                None,
+            ),
+            Concept::Function(function) if grammar.functions[usize::from(function)].agrees => {
+                add(
+                    Category::Function,
+                    Inflection::Singular,
+                    None,
+                    false,
+                    false,
+                    None,
+                );
+                add(
+                    Category::Function,
+                    Inflection::Plural,
+                    None,
+                    false,
+                    false,
+                    None,
+                );
+            }
+            Concept::Function(_) => add(
+                Category::Function,
+                Inflection::Base,
+                None,
+                false,
+                false,
+                None,
+            ),
+            Concept::Attribute(_) => {}
+            Concept::Affix(affix) => {
+                let category = if affix == 0 {
+                    Category::Noun
+                } else {
+                    Category::Verb
+                };
+                add(
+                    Category::Affix,
+                    Inflection::Plural,
+                    None,
+                    false,
+                    false,
+                    Some(category),
+                );
+            }
+        }
+    }
+    for category in Category::ALL {
+        let mut of_category: Vec<&mut Lexeme> = lexemes
+            .iter_mut()
+            .filter(|lexeme| lexeme.category == category)
+            .collect();
+        // Nouns have their frequency by the world's law; other words by how often they were told.
+        of_category.sort_by_key(|lexeme| match concepts.concept(lexeme.concept) {
+            Some(Concept::Noun(noun)) => u64::from(ontology.nouns[noun as usize].rank),
+            _ => u64::MAX - (2.0 * lexeme.tokens) as u64,
+        });
+        for (rank, lexeme) in of_category.into_iter().enumerate() {
+            lexeme.frequency_rank = rank as u32;
+        }
+    }
+    lexemes
+}
+
+/// How often each word is told in a sample of unbarred derivations.
+fn word_counts(
+    grammar: &Grammar,
+    ontology: &Ontology,
+    concepts: &ConceptIds,
+    max_depth: u8,
+    seed: Seed,
+) -> FxHashMap<(u32, Inflection), u32> {
+    let sampler = Sampler::new(grammar, ontology, max_depth);
+    let mut rng = seed.stream("word frequencies");
+    let mut draft = Draft::default();
+    let mut counts = FxHashMap::default();
+    for _ in 0..FREQUENCY_SENTENCES {
+        sampler.sentence(&mut rng, &mut draft);
+        for node in &draft.nodes {
+            count_node(*node, grammar, concepts, &mut counts);
+        }
+    }
+    counts
+}
+
+fn count_node(
+    node: Node,
+    grammar: &Grammar,
+    concepts: &ConceptIds,
+    counts: &mut FxHashMap<(u32, Inflection), u32>,
+) {
+    match node.label() {
+        Label::Word(concept) => *counts.entry((concept, Inflection::Base)).or_default() += 1,
+        Label::Rule(rule) => {
+            for term in &grammar.rules[rule].constituents {
+                if let crate::grammar::Symbol::Function(function) = term.symbol {
+                    let id = concepts.id(Concept::Function(function));
+                    let inflection = match node.numbers().of(term.number) {
+                        _ if !grammar.functions[usize::from(function)].agrees => Inflection::Base,
+                        crate::grammar::Number::Singular => Inflection::Singular,
+                        crate::grammar::Number::Plural => Inflection::Plural,
+                    };
+                    *counts.entry((id, inflection)).or_default() += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Properties of sampled sentences over random worlds: they are true, well typed, and parse back to what
+//! they mean in both languages and in every word order.
+
+use proptest::prelude::*;
+use seed::Seed;
+use world::config::WorldConfig;
+use world::meaning::meaning;
+use world::sample::Draft;
+use world::{Recogniser, Side, World};
+
+const TINY: &str = include_str!("../../../data/worlds/tiny.toml");
+const GRAMMAR: &str = include_str!("../../../data/grammars/core.grammar");
+
+fn tiny() -> WorldConfig {
+    toml::from_str(TINY).expect("the tiny world's configuration is read")
+}
+
+/// Samples `n` sentences of the world and checks each in both languages.
+fn check_sentences(world: &World, n: u64) {
+    let sampler = world.sampler();
+    let recognisers = Side::ALL.map(|side| Recogniser::new(world, side));
+    let linearizers = Side::ALL.map(|side| world.linearizer(side));
+    let mut draft = Draft::default();
+    for index in 0..n {
+        sampler.sentence(
+            &mut world.seed.stream_at("test sentences", index),
+            &mut draft,
+        );
+        let meant = meaning(
+            &draft.nodes,
+            &world.grammar,
+            &world.ontology,
+            &world.concepts,
+        )
+        .normalised();
+        let mut stated = draft.facts.clone();
+        stated.sort_unstable();
+        stated.dedup();
+        assert_eq!(
+            meant.facts, stated,
+            "the sampler states what its derivation means"
+        );
+        assert!(meant.facts.iter().all(|fact| fact.is_true(&world.ontology)));
+        assert_eq!(meant.types_broken, 0);
+        assert!(meant.types_satisfied > 0);
+        for (recogniser, linearizer) in recognisers.iter().zip(&linearizers) {
+            let mut text = String::new();
+            linearizer.tell(&draft.nodes, &mut text);
+            let sentence = text
+                .strip_suffix(" .")
+                .expect("a sentence ends with its full stop");
+            let parses = recogniser.parses(sentence, 8);
+            assert!(!parses.is_empty(), "{text}");
+            for parse in &parses {
+                assert_eq!(recogniser.meaning(parse).normalised(), meant, "{text}");
+            }
+            let verdict = recogniser.judge(&text);
+            assert!(verdict.grammatical && verdict.types_broken == 0, "{text}");
+        }
+    }
+}
+
+#[test]
+fn thousands_of_sentences_of_the_tiny_world_parse_back() {
+    let world = World::build(tiny(), GRAMMAR, Seed(1)).unwrap();
+    check_sentences(&world, 4000);
+}
+
+/// Every subset of the head-direction switches, in one language or the other.
+#[test]
+fn every_word_order_parses_back_to_one_meaning() {
+    let orders = World::build(tiny(), GRAMMAR, Seed(1))
+        .unwrap()
+        .grammar
+        .orders;
+    let subset = |bits: usize| -> Vec<String> {
+        orders
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| bits >> i & 1 == 1)
+            .map(|(_, name)| name.clone())
+            .collect()
+    };
+    let n: usize = 1 << orders.len();
+    // Every subset stands once in A or in B.
+    for bits in 0..n / 2 {
+        let mut config = tiny();
+        config.order.majority = subset(bits);
+        config.order.minority = subset(n - 1 - bits);
+        let world = World::build(config, GRAMMAR, Seed(bits as u64)).unwrap();
+        check_sentences(&world, 60);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sentences_of_random_worlds_parse_back(
+        seed in any::<u64>(),
+        branching in prop::sample::select(vec![vec![1], vec![3], vec![2, 2], vec![2, 1, 2]]),
+        nouns in 8_u32..24,
+        inflection in any::<bool>(),
+        depth in 1_u8..4,
+        distance in 0.0..1.0_f64,
+    ) {
+        let mut config = tiny();
+        let levels = branching.len();
+        config.ontology.branching = branching;
+        config.ontology.nouns_per_type = nouns;
+        for (level, attribute) in config.ontology.attributes.iter_mut().enumerate() {
+            attribute.level = level.min(levels);
+            attribute.values = 5;
+        }
+        config.ontology.relations.iter_mut().for_each(|relation| relation.level = 1);
+        config.form.inflection = inflection;
+        config.corpus.max_depth = depth;
+        config.divergence.kind = world::form::DivergenceKind::Substitution;
+        config.divergence.distance = distance;
+        match World::build(config, GRAMMAR, Seed(seed)) {
+            Ok(world) => check_sentences(&world, 150),
+            // So small a world may not have the distance within the tolerance; then it must say so.
+            Err(error) => prop_assert!(matches!(error, world::WorldError::Form(_)), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_world_survives_its_json() {
+    let world = World::build(tiny(), GRAMMAR, Seed(7)).unwrap();
+    let text = world.to_json().unwrap();
+    let again = World::from_json(&text).unwrap();
+    assert_eq!(again.to_json().unwrap(), text);
+    assert_eq!(again.lexicons, world.lexicons);
+    let broken = text.replacen("\"kind\":", "\"kind\":9", 1);
+    assert!(World::from_json(&broken).is_err());
+}
+
+/// Words swapped or agreement broken is ungrammatical; a type clash is grammatical and counted.
+#[test]
+fn the_recogniser_tells_grammar_from_types() {
+    let world = World::build(tiny(), GRAMMAR, Seed(1)).unwrap();
+    let recogniser = Recogniser::new(&world, Side::Majority);
+    let word = |concept, number| {
+        let id = world.concepts.id(concept);
+        world::linearize::running_form(&world.lexicons.majority, id, number).unwrap()
+    };
+    use world::concept::Concept::{Function, Noun, Relation, Value};
+    use world::grammar::Number::{Plural, Singular};
+    let function =
+        |name: &str, number| word(Function(world.grammar.function(name).unwrap()), number);
+    let (the, be, bes) = (
+        function("the", Singular),
+        function("be", Singular),
+        function("be", Plural),
+    );
+    let noun = word(Noun(0), Singular);
+    let own = word(Value(world.ontology.nouns[0].values[2]), Singular);
+    // A value of an attribute that belongs to the last leaf type, not to noun 0's.
+    let foreign = word(Value(world.ontology.n_values() - 1), Singular);
+    let check = |text: String, grammatical, satisfied, broken| {
+        let verdict = recogniser.judge(&text);
+        assert_eq!(
+            (
+                verdict.grammatical,
+                verdict.types_satisfied,
+                verdict.types_broken
+            ),
+            (grammatical, satisfied, broken),
+            "{text}"
+        );
+    };
+    check(format!("{the} {noun} {be} {own} ."), true, 1, 0);
+    check(format!("{the} {own} {noun} {be} {own} ."), true, 2, 0);
+    check(format!("{the} {noun} {be} {foreign} ."), true, 0, 1);
+    check(format!("{the} {noun} {bes} {own} ."), false, 0, 0);
+    check(format!("{noun} {the} {be} {own} ."), false, 0, 0);
+    check(format!("{the} {noun} {be} {own}"), false, 0, 0);
+    check(
+        format!("{the} {noun} {be} {own} . {the} {noun} ."),
+        false,
+        1,
+        0,
+    );
+    check("unheard of .".to_owned(), false, 0, 0);
+    check(String::new(), false, 0, 0);
+    let verb = word(Relation(0), Singular);
+    let signature = &world.ontology.relations[0];
+    let outside = (0..world.ontology.nouns.len() as u32)
+        .find(|&noun| {
+            !world
+                .ontology
+                .is_a(world.ontology.nouns[noun as usize].kind, signature.object)
+        })
+        .unwrap();
+    let subject = signature.pairs[0].0;
+    let (subject, outside) = (word(Noun(subject), Singular), word(Noun(outside), Singular));
+    check(
+        format!("{the} {subject} {verb} {the} {outside} ."),
+        true,
+        1,
+        1,
+    );
+}
