@@ -8,27 +8,34 @@
 //! - [`Dimensions`], [`Layout`]: the sizes, and where each named tensor lies.
 //! - [`EngineKind`], [`Precision`]: the instructions, chosen at run time.
 //! - [`Batch`], [`AdamW`], [`Moments`], [`Trainer`]: loss, gradients and steps.
+//! - [`Forest`], [`Scorer`]: log-probabilities of many sequences that share beginnings, hidden states,
+//!   and next-token logits for generation.
 //!
 //! Underneath, in reading order: `pass` (the decoder forward and back over a chunk of sequences),
 //! `attention`, `norm`, `rope`, `swiglu`, `loss`, `adamw`; `step` (threads and buckets); `weights`
 //! and `gemm` (packed matrices and their products, per engine); `lanes` (the vectors all loops are
-//! written in); `buffer`.
+//! written in); `buffer`; `decode` (forward only,
+//! for the scorer).
 //!
 //! Invariants: results are the same to the byte for any number of threads; `portable-f32` gives the
-//! same bytes on every CPU, and `avx2-f32` the bytes of `avx512-f32`.
+//! same bytes on every CPU, and `avx2-f32` the bytes of `avx512-f32`; a sequence's scores do not depend
+//! on what is scored beside it.
 
 mod adamw;
 mod attention;
 mod batch;
 mod buffer;
+mod decode;
 mod dimensions;
 mod engine;
+mod forest;
 mod gemm;
 mod lanes;
 mod loss;
 mod norm;
 mod pass;
 mod rope;
+mod scorer;
 mod step;
 mod swiglu;
 mod trainer;
@@ -38,5 +45,7 @@ pub use adamw::{AdamW, Moments};
 pub use batch::{Batch, BatchError, IGNORE};
 pub use dimensions::{DimensionError, Dimensions, Layout, Tensor};
 pub use engine::{EngineError, EngineKind, Precision};
+pub use forest::{Forest, Node};
+pub use scorer::{Generation, HiddenStates, ScoreError, Scorer, Scores};
 pub use step::BUCKETS;
 pub use trainer::{StepError, StepReport, Trainer};
