@@ -1,1 +1,27 @@
-//! stub
+//! The language model: a Llama-style decoder, its weights, its tokenizer and its directory on disk.
+//!
+//! Modules in reading order:
+//! - [`config`]: the model's dimensions, to and from Hugging Face's `config.json`;
+//! - [`weights`]: one f32 array a parameter under Hugging Face's names, and their initial values;
+//! - [`decoder`]: the reference forward pass on candle's differentiable operations, also what runs on GPUs;
+//! - [`tokenizer`]: `tokenizer.json` and the lab's three special tokens;
+//! - [`score`]: log-probabilities of whole sequences, padded into batches;
+//! - [`checkpoint`]: the directory that `transformers`' `from_pretrained` loads;
+//! - [`error`]: what can be wrong with a file.
+//!
+//! Invariant: this crate knows no Parquet, no manifest and no training; values are random only through `seed`.
+
+pub mod checkpoint;
+pub mod config;
+pub mod decoder;
+pub mod error;
+pub mod score;
+pub mod tokenizer;
+pub mod weights;
+
+pub use checkpoint::Checkpoint;
+pub use config::{ModelConfig, Size};
+pub use decoder::Decoder;
+pub use error::Error;
+pub use tokenizer::{PAD, SEP, Tokenizer, UNK};
+pub use weights::{Parameter, Weights};

@@ -1,0 +1,103 @@
+//! The tokenizer: a Hugging Face `tokenizer.json` whose first three ids are the lab's special tokens.
+//!
+//! Words are marked at their start, and no special token is added by the file's own post-processor: the lab puts the
+//! separator where it belongs, before and after a scored sequence and between packed documents.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, at};
+
+/// Id of `<sep>`, beginning and end of every document.
+pub const SEP: u32 = 0;
+/// Id of `<pad>`, which no model is trained on.
+pub const PAD: u32 = 1;
+/// Id of `<unk>`, which no text of the lab contains.
+pub const UNK: u32 = 2;
+/// The special tokens in the order of their ids.
+pub const SPECIAL_TOKENS: [&str; 3] = ["<sep>", "<pad>", "<unk>"];
+
+/// A loaded tokenizer.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    path: PathBuf,
+    json: String,
+    inner: tokenizers::Tokenizer,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` and checks its special tokens.
+    pub fn load(path: &Path) -> Result<Tokenizer> {
+        let json = at(path, std::fs::read_to_string(path))?;
+        let inner = tokenizers::Tokenizer::from_bytes(json.as_bytes())
+            .map_err(|error| Error::file(path, format!("not a tokenizer.json: {error}")))?;
+        for (id, token) in (0..).zip(SPECIAL_TOKENS) {
+            match inner.token_to_id(token) {
+                Some(found) if found == id => {}
+                found => {
+                    let found = found.map_or("none".to_owned(), |id| format!("id {id}"));
+                    return Err(Error::file(
+                        path,
+                        format!(
+                            "expected {token} with id {id}, found {found}; was it trained by tok-train?"
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(Tokenizer {
+            path: path.to_owned(),
+            json,
+            inner,
+        })
+    }
+
+    /// Where it was read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text of `tokenizer.json`, byte for byte.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// Ids, special tokens included: one above the largest.
+    pub fn vocab_size(&self) -> usize {
+        let largest = self.inner.get_vocab(true).into_values().max();
+        largest.map_or(0, |id| id as usize + 1)
+    }
+
+    /// Ids of a word, a sentence or a document, without separators.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| Error::Tokenizer(format!("{text:?}: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// `<sep>` text `<sep>`: what is scored, with the separator as first context and as last token.
+    pub fn sequence(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = vec![SEP];
+        ids.extend(self.encode(text)?);
+        ids.push(SEP);
+        Ok(ids)
+    }
+
+    /// The text of ids; separators and padding are left out.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.inner
+            .decode(ids, true)
+            .map_err(|error| Error::Tokenizer(format!("ids {ids:?}: {error}")))
+    }
+
+    /// The token with this id, as the vocabulary spells it.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The `tokenizers` object, for what stands not here.
+    pub fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+}
