@@ -1,2 +1,68 @@
-//! stub
-fn main() {}
+//! The command line of lang-gen; see `lang-gen --help`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use command::StageFlags;
+use lang_gen::options::GenerateFlags;
+use lang_gen::{audit, export, generate, show};
+
+/// Make two languages that share one world and one grammar and differ only on the surface.
+///
+/// Reads a world file, draws ontology, lexicons and text, and writes a LANG directory: world.json,
+/// lexicon.parquet, facts.parquet, train-*.parquet, validation.parquet, probes.parquet, manifest.json.
+/// The majority language A tells the whole world; the minority language B never states masked lemmas
+/// (their forms are B†) or held-out facts, in any split.
+#[derive(Parser)]
+#[command(
+    name = "lang-gen",
+    version,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  lang-gen --world data/worlds/tiny.toml --out out/lang --lexical-distance 0.4\n  \
+                  lang-gen show out/lang\n  lang-gen audit out/lang"
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    generate: Option<GenerateFlags>,
+    #[command(flatten)]
+    stage: StageFlags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row
+    Audit {
+        /// The LANG directory
+        lang: PathBuf,
+    },
+    /// Print a LANG directory for a person: knobs, sentences side by side, lexicon, counts
+    Show {
+        /// The LANG directory
+        lang: PathBuf,
+        /// How many sentences and lexicon rows to print
+        #[arg(long, default_value_t = 8)]
+        rows: usize,
+    },
+    /// Write the two-alternative probes as BLiMP-style JSON lines to standard output
+    ExportBlimp {
+        /// The LANG directory
+        lang: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let line: CommandLine = command::parse();
+    command::run(&line.stage, || match (&line.command, &line.generate) {
+        (Some(Command::Audit { lang }), _) => audit::run(lang),
+        (Some(Command::Show { lang, rows }), _) => show::run(lang, *rows),
+        (Some(Command::ExportBlimp { lang }), _) => export::run(lang),
+        (None, Some(flags)) => generate::run(flags, &line.stage),
+        (None, None) => {
+            anyhow::bail!("expected --world FILE and --out LANG, or a command; see lang-gen --help")
+        }
+    })
+}

@@ -46,6 +46,8 @@ pub struct World {
     pub lexicons: LexiconPair,
     /// The numbering of concepts.
     pub concepts: ConceptIds,
+    /// By concept: rank by frequency within its category, 0 = most frequent; 0 where there is no word.
+    pub frequency_ranks: Vec<u32>,
 }
 
 /// A world that cannot be built or read.
@@ -100,6 +102,7 @@ struct WorldFile {
     ontology: Ontology,
     mask: Mask,
     lexicons: LexiconPair,
+    frequency_ranks: Vec<u32>,
 }
 
 /// Sentences sampled to estimate how frequent each word is.
@@ -136,6 +139,15 @@ impl World {
             config.corpus.max_depth,
             seed,
         );
+        let mut frequency_ranks = vec![u32::MAX; concepts.len() as usize];
+        for lexeme in &lexemes {
+            let rank = &mut frequency_ranks[lexeme.concept as usize];
+            *rank = lexeme.frequency_rank.min(*rank);
+        }
+        frequency_ranks
+            .iter_mut()
+            .filter(|rank| **rank == u32::MAX)
+            .for_each(|rank| *rank = 0);
         let lexicons = form::build(&lexemes, &config.form, &config.divergence, seed)?;
         Ok(World {
             config,
@@ -145,6 +157,7 @@ impl World {
             mask,
             lexicons,
             concepts,
+            frequency_ranks,
         })
     }
 
@@ -157,6 +170,7 @@ impl World {
             ontology: self.ontology.clone(),
             mask: self.mask.clone(),
             lexicons: self.lexicons.clone(),
+            frequency_ranks: self.frequency_ranks.clone(),
         })?)
     }
 
@@ -169,6 +183,11 @@ impl World {
         let grammar = Grammar::parse(&file.grammar)?;
         check_consistent(&file.ontology, &file.mask)?;
         let concepts = ConceptIds::new(&file.ontology, &grammar);
+        if file.frequency_ranks.len() != concepts.len() as usize {
+            return Err(WorldError::Inconsistent(
+                "frequency_ranks has another length than the concepts",
+            ));
+        }
         Ok(World {
             config: file.config,
             seed: file.seed,
@@ -177,6 +196,7 @@ impl World {
             mask: file.mask,
             lexicons: file.lexicons,
             concepts,
+            frequency_ranks: file.frequency_ranks,
         })
     }
 

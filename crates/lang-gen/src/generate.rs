@@ -1,0 +1,149 @@
+//! From a world file to a LANG directory.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use command::StageFlags;
+use corpus::tables::write_rows;
+use corpus::{Fingerprint, Output, Request, Stage};
+use serde_json::{Value, json};
+use world::World;
+
+use crate::corpus_files::{Counts, write_train, write_validation};
+use crate::options::{GenerateFlags, Resolved, resolve};
+use crate::{probes, tables};
+
+/// Generates LANG and prints its path.
+///
+/// # Errors
+/// A world that cannot be, with its numbers; a file that cannot be read or written.
+pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
+    let resolved = resolve(flags)?;
+    let place = || format!("{}", flags.world.display());
+    let world = match World::build(
+        resolved.config.clone(),
+        &resolved.grammar,
+        resolved.world_seed,
+    ) {
+        Ok(world) => world,
+        Err(world::WorldError::Grammar(error)) => {
+            anyhow::bail!("{}: {error}", resolved.grammar_path.display())
+        }
+        Err(error) => return Err(error).with_context(place),
+    };
+    let configuration = configuration(&resolved)?;
+    let request = Request {
+        out: &flags.out,
+        force: stage.force,
+        resume: flags.resume,
+        kind: Stage::Lang,
+        tool: "lang-gen",
+        configuration: &configuration,
+        seeds: BTreeMap::from([
+            ("world".to_owned(), resolved.world_seed.0),
+            ("corpus".to_owned(), resolved.corpus_seed.0),
+        ]),
+        inputs: BTreeMap::new(),
+    };
+    let Some(output) = Output::begin(request)?.into_output() else {
+        return command::print(format!("{}\n", flags.out.display()));
+    };
+    corpus::write_file(&output.path("world.json"), world.to_json()?.as_bytes())?;
+    write_rows(&output.path("lexicon.parquet"), &tables::lexicon(&world))?;
+    write_rows(&output.path("facts.parquet"), &tables::facts(&world))?;
+    let counts = write_train(&world, resolved.corpus_seed, |name| output.path(name))?;
+    let validation = write_validation(
+        &world,
+        resolved.corpus_seed,
+        &output.path("validation.parquet"),
+    )?;
+    let probes = probes::probes(&world, resolved.corpus_seed)?;
+    write_rows(&output.path("probes.parquet"), &probes)?;
+    output.publish(measured(&world, &counts, &validation, probes.len()))?;
+    command::print(format!("{}\n", flags.out.display()))
+}
+
+/// The whole resolved configuration, without paths.
+fn configuration(resolved: &Resolved) -> Result<Value> {
+    let mut configuration = serde_json::to_value(&resolved.config)?;
+    configuration["grammar_blake3"] = Fingerprint::of(resolved.grammar.as_bytes())
+        .to_string()
+        .into();
+    configuration["script"] = configuration["divergence"]["script"].clone();
+    Ok(configuration)
+}
+
+/// Requested beside realised: shares, mask, distance.
+fn measured(world: &World, train: &Counts, validation: &Counts, n_probes: usize) -> Value {
+    let share = |minority: u64, majority: u64| match minority + majority {
+        0 => Value::Null,
+        both => json!(minority as f64 / both as f64),
+    };
+    let n_masked = world.mask.masked.iter().filter(|&&masked| masked).count();
+    let n_unmasked = world.mask.masked.len() - n_masked;
+    let unmasked_attribute_cells: usize = (0..world.mask.masked.len())
+        .filter(|&noun| !world.mask.masked[noun])
+        .map(|noun| world.ontology.nouns[noun].values.len())
+        .sum();
+    let open_pairs = |held_out: bool| {
+        let pairs = world
+            .ontology
+            .relations
+            .iter()
+            .enumerate()
+            .flat_map(|(index, relation)| {
+                relation
+                    .pairs
+                    .iter()
+                    .map(move |&(subject, object)| (index as u16, subject, object))
+            });
+        pairs
+            .filter(|&(_, subject, object)| {
+                !world.mask.masked[subject as usize] && !world.mask.masked[object as usize]
+            })
+            .filter(|cell| !held_out || world.mask.relation_cells.binary_search(cell).is_ok())
+            .count()
+    };
+    let realised = &world.lexicons.realised;
+    let correspondences: Vec<String> = realised
+        .correspondences
+        .iter()
+        .map(|(from, to)| format!("{from}→{to}"))
+        .collect();
+    json!({
+        "train": train,
+        "validation": validation,
+        "minority_share": {
+            "requested": world.config.corpus.minority_share,
+            "realised_documents": share(train.minority.documents, train.majority.documents),
+            "realised_characters": share(train.minority.characters, train.majority.characters),
+        },
+        "mask_share": {
+            "requested": world.config.mask.share,
+            "realised": n_masked as f64 / world.mask.masked.len().max(1) as f64,
+            "masked_nouns": n_masked,
+            "unmasked_nouns": n_unmasked,
+        },
+        "held_out_share": {
+            "requested": world.config.mask.held_out_share,
+            "realised_attributes": world.mask.attribute_cells.len() as f64 / unmasked_attribute_cells.max(1) as f64,
+            "realised_relations": open_pairs(true) as f64 / open_pairs(false).max(1) as f64,
+            "attribute_cells": world.mask.attribute_cells.len(),
+            "relation_cells": world.mask.relation_cells.len(),
+        },
+        "distance": {
+            "requested": world.config.divergence.distance,
+            "phonological": realised.phonological,
+            "surface": realised.surface,
+            "identical": realised.identical,
+            "replaced": realised.replaced,
+            "correspondences": correspondences,
+            "unshuffled_nouns": realised.unshuffled_nouns,
+        },
+        "accidental": {
+            "masked_form_is_a_majority_form": realised.accidentally_equal(),
+            "masked_form_is_part_of_a_majority_form": realised.accidentally_part(),
+        },
+        "probes": n_probes,
+    })
+}

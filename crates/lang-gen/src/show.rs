@@ -1,0 +1,202 @@
+//! `lang-gen show`: a LANG directory for a person.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use command::Table;
+use corpus::tables::{Category, DocumentRow, Language, LexiconRow, read_rows};
+use corpus::{Input, Stage};
+use serde_json::Value;
+
+/// Prints knobs, `rows` sentences side by side, `rows` lexicon entries, and counts.
+///
+/// # Errors
+/// A directory that is no whole LANG.
+pub fn run(lang: &Path, rows: usize) -> Result<()> {
+    let input = Input::open(lang, Stage::Lang)?;
+    let lexicon: Vec<LexiconRow> = read_rows(&input.file("lexicon.parquet")?)?;
+    let validation: Vec<DocumentRow> = read_rows(&input.file("validation.parquet")?)?;
+    let manifest = input.manifest();
+    let mut out = String::new();
+    writeln!(
+        out,
+        "{}  fingerprint {}",
+        lang.display(),
+        input.fingerprint()
+    )?;
+    writeln!(
+        out,
+        "\nKnobs (requested, realised)\n{}",
+        knobs(&manifest.configuration, &manifest.measured, &manifest.seeds)
+    )?;
+    writeln!(
+        out,
+        "Sentences (validation: the same derivation in A and in B)"
+    )?;
+    for pair in validation.chunks(2).take(rows) {
+        let [a, b] = pair else { continue };
+        writeln!(
+            out,
+            "  {}\n    A  {}\n    B  {}",
+            a.derivation, a.text, b.text
+        )?;
+    }
+    writeln!(
+        out,
+        "\nLexicon (nouns; † = masked: no B text states it)\n{}",
+        nouns(&lexicon, rows)
+    )?;
+    writeln!(
+        out,
+        "Counts\n{}",
+        counts(&manifest.measured)
+            .context("manifest.json: no counts; was it written by lang-gen?")?
+    )?;
+    command::print(out)
+}
+
+fn knobs(
+    configuration: &Value,
+    measured: &Value,
+    seeds: &std::collections::BTreeMap<String, u64>,
+) -> Table {
+    let number = |value: &Value| match value {
+        Value::Number(number) => number.as_f64().map_or(number.to_string(), |x| {
+            format!("{}", (x * 1e4).round() / 1e4)
+        }),
+        Value::String(text) => text.clone(),
+        Value::Null => "–".to_owned(),
+        other => other.to_string(),
+    };
+    let mut table = Table::new(&["knob", "requested", "realised"]);
+    let distance = &measured["distance"];
+    let mut row = |name: &str, requested: &Value, realised: String| {
+        table.row(vec![name.to_owned(), number(requested), realised])
+    };
+    row("world", &configuration["name"], String::new());
+    for (name, seed) in seeds {
+        row(&format!("{name} seed"), &Value::from(*seed), String::new());
+    }
+    row(
+        "divergence",
+        &configuration["divergence"]["kind"],
+        String::new(),
+    );
+    row(
+        "script",
+        &configuration["divergence"]["script"],
+        String::new(),
+    );
+    row(
+        "lexical distance, masked",
+        &distance["requested"],
+        number(&distance["phonological"]["ldn_masked"]),
+    );
+    row(
+        "lexical distance, unmasked",
+        &distance["requested"],
+        number(&distance["phonological"]["ldn_unmasked"]),
+    );
+    row("LDND", &Value::Null, number(&distance["surface"]["ldnd"]));
+    let share = &measured["minority_share"];
+    row(
+        "minority share, documents",
+        &share["requested"],
+        number(&share["realised_documents"]),
+    );
+    row(
+        "minority share, characters",
+        &share["requested"],
+        number(&share["realised_characters"]),
+    );
+    let mask = &measured["mask_share"];
+    row("mask share", &mask["requested"], number(&mask["realised"]));
+    let held_out = &measured["held_out_share"];
+    row(
+        "held-out attribute facts",
+        &held_out["requested"],
+        number(&held_out["realised_attributes"]),
+    );
+    row(
+        "held-out relation facts",
+        &held_out["requested"],
+        number(&held_out["realised_relations"]),
+    );
+    table
+}
+
+/// A slice of the nouns: masked and unmasked by turns, most frequent first.
+fn nouns(lexicon: &[LexiconRow], rows: usize) -> Table {
+    let of = |language, concept, inflection: &str| {
+        lexicon.iter().find(|row| {
+            row.language == language && row.concept == concept && row.inflection == inflection
+        })
+    };
+    let mut bases: Vec<&LexiconRow> = lexicon
+        .iter()
+        .filter(|row| {
+            row.category == Category::Noun
+                && row.language == Language::Minority
+                && row.inflection == "base"
+        })
+        .collect();
+    bases.sort_by_key(|row| row.frequency_rank);
+    let (masked, unmasked): (Vec<&LexiconRow>, Vec<&LexiconRow>) =
+        bases.into_iter().partition(|row| row.masked);
+    let mut chosen: Vec<&LexiconRow> = masked
+        .into_iter()
+        .take(rows.div_ceil(2))
+        .chain(unmasked.into_iter().take(rows / 2))
+        .collect();
+    chosen.sort_by_key(|row| row.frequency_rank);
+    let mut table = Table::new(&[
+        "concept", "type", "rank", "A", "A plural", "B", "B plural", "LDN", "",
+    ]);
+    for row in chosen {
+        let form = |language, inflection| {
+            of(language, row.concept, inflection).map_or("–".to_owned(), |row| row.form.clone())
+        };
+        let mark = match (row.masked, row.identical) {
+            (true, true) => "† identical",
+            (true, false) => "†",
+            (false, true) => "identical",
+            (false, false) => "",
+        };
+        table.row(vec![
+            row.concept.to_string(),
+            row.r#type.clone().unwrap_or_default(),
+            row.frequency_rank.to_string(),
+            form(Language::Majority, "base"),
+            form(Language::Majority, "plural"),
+            row.form.clone(),
+            form(Language::Minority, "plural"),
+            row.ldn.map_or("–".to_owned(), |ldn| format!("{ldn:.2}")),
+            mark.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn counts(measured: &Value) -> Option<Table> {
+    let mut table = Table::new(&["text", "language", "documents", "sentences", "characters"]);
+    for text in ["train", "validation"] {
+        for language in ["majority", "minority"] {
+            let count = measured.get(text)?.get(language)?;
+            let cell = |name: &str| {
+                count
+                    .get(name)
+                    .and_then(Value::as_u64)
+                    .map(|number| number.to_string())
+            };
+            table.row(vec![
+                text.into(),
+                language.into(),
+                cell("documents")?,
+                cell("sentences")?,
+                cell("characters")?,
+            ]);
+        }
+    }
+    Some(table)
+}
