@@ -203,6 +203,7 @@ pub fn build(
         &majority,
         &minority,
         phonological,
+        divergence,
         &diverged,
         unshuffled,
     );

@@ -6,9 +6,10 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::distance::{ldn, ldnd};
-use super::divergence::Diverged;
+use super::divergence::{Diverged, DivergenceConfig};
 use super::inflection::{Paradigm, Word};
 use super::lexicon::{Entry, Lexicon};
+use super::script::Script;
 use super::{Category, Inflection};
 
 /// Mean distances between the two languages' forms; `None` where a group is empty.
@@ -161,6 +162,7 @@ pub(super) fn measure(
     majority: &Lexicon,
     minority: &Lexicon,
     phonological: Distances,
+    config: &DivergenceConfig,
     diverged: &Diverged,
     unshuffled_nouns: Option<u32>,
 ) -> Realised {
@@ -186,7 +188,13 @@ pub(super) fn measure(
             .map(|entry| entry.form.chars().collect())
             .collect()
     };
-    let surface = mean_distances(&kinds, &letters(majority), &letters(minority));
+    // Nothing was moved or rewritten: the forms are those already measured.
+    let as_diverged = config.script == Script::Shared && !config.shuffled_pairing;
+    let surface = if as_diverged {
+        phonological
+    } else {
+        mean_distances(&kinds, &letters(majority), &letters(minority))
+    };
 
     let mut identical = Identical {
         masked: 0,
@@ -222,7 +230,10 @@ pub(super) fn measure(
 
 /// For each of the B†-forms that is an A-form or part of one, an equal A-form or else the first (by concept) that
 /// contains it.
-fn accidental<'a>(majority: &Lexicon, masked: impl Iterator<Item = &'a Entry>) -> Vec<Accidental> {
+pub(super) fn accidental<'a>(
+    majority: &Lexicon,
+    masked: impl Iterator<Item = &'a Entry>,
+) -> Vec<Accidental> {
     let masked: Vec<&Entry> = masked.collect();
     let places: FxHashMap<&str, usize> = masked
         .iter()

@@ -224,7 +224,8 @@ impl<'a> Coinage<'a> {
         if counts.iter().all(|&weight| weight == 0) {
             return Err(FormError::NoSyllables { category: what });
         }
-        let at_most = self.form.phonotactics.most_words(counts);
+        let most = || self.form.phonotactics.most_words(counts);
+        let too_many = wanted > 1 && wanted as u64 > most();
         let mut forms = Vec::with_capacity(wanted);
         let mut vain = 0;
         let syllables = Weighted::new(
@@ -234,8 +235,8 @@ impl<'a> Coinage<'a> {
                 .map(|(i, &weight)| (i as u32 + 1, weight)),
         );
         while forms.len() < wanted {
-            if wanted as u64 > at_most || vain == VAIN_DRAWS {
-                let found = forms.len();
+            if too_many || vain == VAIN_DRAWS {
+                let (found, at_most) = (forms.len(), most());
                 return Err(FormError::TooFewForms {
                     what,
                     wanted,

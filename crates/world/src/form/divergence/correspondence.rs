@@ -98,8 +98,20 @@ struct Candidate {
     misfit: f64,
 }
 
-/// How badly a table fits: deviation of the worse group beyond the aim, then B-forms that are another's A-form.
-type Misfit = (f64, usize);
+/// How badly a table fits, worst first: the worse group's deviation beyond the aim, then stems that are another
+/// lexeme's A-form, of masked and of all lexemes.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+struct Misfit {
+    deviation: f64,
+    masked_friends: usize,
+    friends: usize,
+}
+
+impl Misfit {
+    fn is_near(self) -> bool {
+        self.deviation <= 0.0
+    }
+}
 
 struct Search<'a> {
     paradigm: &'a Paradigm<'a>,
@@ -144,28 +156,26 @@ impl<'a> Search<'a> {
     fn run(&self, stream: &mut Stream) -> Table {
         let candidates = self.candidates();
         let budget = (MEASURED_STEMS / self.stems.len().max(1)).clamp(CANDIDATES, 512);
-        let mut best: Option<(Misfit, Table)> = None;
+        let mut table = Table::identity();
+        let mut least = self.misfit(&table);
         for (round, candidate) in candidates.iter().cycle().take(budget / 2).enumerate() {
-            let table = self.draw(candidate.set, stream);
-            let misfit = self.misfit(&table);
-            if best.as_ref().is_none_or(|(least, _)| misfit < *least) {
-                best = Some((misfit, table));
+            let other = self.draw(candidate.set, stream);
+            let misfit = self.misfit(&other);
+            if round == 0 || misfit < least {
+                (least, table) = (misfit, other);
             }
-            if best.as_ref().is_some_and(|(least, _)| {
-                *least == (0.0, 0) || (least.0 <= 0.0 && round >= budget / 8)
-            }) {
+            if least.is_near() && (least.friends == 0 || round >= budget / 8) {
                 break;
             }
         }
-        let (mut misfit, mut table) = best.unwrap_or(((0.0, 0), Table::identity()));
         for _ in 0..budget / 2 {
-            if misfit.0 <= 0.0 {
+            if least.is_near() {
                 break;
             }
             if let Some(other) = self.swap_two(&table, stream) {
-                let next = self.misfit(&other);
-                if next <= misfit {
-                    (misfit, table) = (next, other);
+                let misfit = self.misfit(&other);
+                if misfit <= least {
+                    (least, table) = (misfit, other);
                 }
             }
         }
@@ -259,13 +269,18 @@ impl<'a> Search<'a> {
     fn misfit(&self, table: &Table) -> Misfit {
         let changed: Vec<Vec<u8>> = self.stems.iter().map(|stem| apply(table, stem)).collect();
         let means = Means::of(self.paradigm, &self.stems, &changed);
-        let friends = changed.iter().enumerate();
-        let friends = friends
-            .filter(|(lexeme, form)| self.owner.get(*form).is_some_and(|owner| owner != lexeme));
-        (
-            (means.deviation(self.distance) - AIM).max(0.0),
-            friends.count(),
-        )
+        let mut misfit = Misfit {
+            deviation: (means.deviation(self.distance) - AIM).max(0.0),
+            masked_friends: 0,
+            friends: 0,
+        };
+        for (lexeme, form) in changed.iter().enumerate() {
+            if self.owner.get(form).is_some_and(|&owner| owner != lexeme) {
+                misfit.friends += 1;
+                misfit.masked_friends += usize::from(self.paradigm.lexemes[lexeme].masked);
+            }
+        }
+        misfit
     }
 }
 
