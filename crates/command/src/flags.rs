@@ -34,33 +34,49 @@ pub fn threads(flags: &StageFlags) -> usize {
         .map_or(1, NonZeroUsize::get)
 }
 
-/// Parses the command line as `C::parse()` does, with `--completions SHELL` beside the arguments of `C`: it prints a
-/// completion script for that shell and exits 0. Wrong usage exits 2.
+/// Parses the command line as `C::parse()` does, with two flags beside the arguments of `C`: `--completions SHELL`
+/// prints a completion script for that shell, `--man` a manual page; both exit 0. Wrong usage exits 2.
 pub fn parse<C: Parser>() -> C {
-    let mut command = with_completions::<C>();
+    let mut command = with_documents::<C>();
     let mut matches = command.clone().get_matches();
-    if let Some(shell) = matches.remove_one::<Shell>("completions") {
-        let name = command.get_name().to_owned();
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut command, name, &mut script);
-        let code = match crate::print(String::from_utf8_lossy(&script)) {
-            Ok(()) => 0,
-            Err(_) => 1,
-        };
-        std::process::exit(code);
+    if let Some(document) = document(&command, &mut matches) {
+        let printed = document.map(|bytes| crate::print(String::from_utf8_lossy(&bytes)));
+        std::process::exit(i32::from(!matches!(printed, Ok(Ok(())))));
     }
     C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-fn with_completions<C: Parser>() -> clap::Command {
-    C::command().arg(
-        Arg::new("completions")
-            .long("completions")
-            .value_name("SHELL")
-            .exclusive(true)
-            .value_parser(value_parser!(Shell))
-            .help("Print a completion script for this shell and exit"),
-    )
+fn with_documents<C: Parser>() -> clap::Command {
+    let completions = Arg::new("completions")
+        .long("completions")
+        .value_name("SHELL")
+        .exclusive(true)
+        .value_parser(value_parser!(Shell))
+        .help("Print a completion script for this shell and exit");
+    let man = Arg::new("man")
+        .long("man")
+        .action(ArgAction::SetTrue)
+        .exclusive(true)
+        .help("Print a manual page (for `man -l`) and exit");
+    C::command().arg(completions).arg(man)
+}
+
+/// The script or page asked for.
+fn document(
+    command: &clap::Command,
+    matches: &mut clap::ArgMatches,
+) -> Option<std::io::Result<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    if let Some(shell) = matches.remove_one::<Shell>("completions") {
+        let name = command.get_name().to_owned();
+        clap_complete::generate(shell, &mut command.clone(), name, &mut bytes);
+        return Some(Ok(bytes));
+    }
+    if matches.get_flag("man") {
+        let rendered = clap_mangen::Man::new(command.clone()).render(&mut bytes);
+        return Some(rendered.map(|()| bytes));
+    }
+    None
 }
 
 #[cfg(test)]
@@ -105,17 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn completions_need_no_other_argument() {
-        let command = with_completions::<Cli>();
+    fn scripts_and_pages_need_no_other_argument() {
+        let command = with_documents::<Cli>();
         command.clone().debug_assert();
-        let mut matches = command
-            .clone()
-            .try_get_matches_from(["lang-gen", "--completions", "bash"])
-            .unwrap();
-        assert_eq!(
-            matches.remove_one::<Shell>("completions"),
-            Some(Shell::Bash)
+        let asked = |arguments: &[&str]| {
+            let arguments = ["lang-gen"].iter().chain(arguments);
+            let mut matches = command.clone().try_get_matches_from(arguments).unwrap();
+            let bytes = document(&command, &mut matches)?;
+            Some(String::from_utf8(bytes.unwrap()).unwrap())
+        };
+        assert!(
+            asked(&["--completions", "bash"])
+                .unwrap()
+                .contains("--threads")
         );
-        assert!(command.try_get_matches_from(["lang-gen"]).is_err());
+        assert!(asked(&["--man"]).unwrap().contains(".TH lang-gen 1"));
+        assert_eq!(asked(&["--out", "o"]), None);
+        assert!(command.clone().try_get_matches_from(["lang-gen"]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`StageFlags`] (the flags every stage has), [`run`] (logging, threads, signals, one-line
 //! errors, exit codes), [`check_interrupt`], [`Progress`], [`Table`] and [`print`] (what goes to stdout),
-//! [`parse`] (clap with `--completions`).
+//! [`parse`] (clap with `--completions` and `--man`).
 //!
 //! Stdout carries results only; progress, logs and errors go to stderr. This crate knows no files and no models.
 

@@ -102,22 +102,20 @@ pub enum Error {
         cure: String,
     },
     /// Two directories that do not belong together.
-    #[error(
-        "{path}: expected inputs that belong together: it was made from {role} {expected}, but {other} is {found}; give the directory it was made from, or run `{cure}`"
-    )]
+    #[error("{path}: expected inputs that belong together: it was made from {role} {expected}, but {other} is {found}; give the directory it was made from, or run `{}`", .kind.cure(.path))]
     Mismatch {
         /// The directory whose input differs.
         path: PathBuf,
+        /// Its kind.
+        kind: Stage,
         /// Which input: `lang`, `tok`, `model`.
-        role: String,
+        role: Box<str>,
         /// Fingerprint of that input in its manifest.
-        expected: String,
+        expected: Box<str>,
         /// The directory given for it.
         other: PathBuf,
         /// That directory's fingerprint.
-        found: String,
-        /// The command that writes `path`.
-        cure: String,
+        found: Box<str>,
     },
     /// The output exists.
     #[error(

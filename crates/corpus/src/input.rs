@@ -130,11 +130,11 @@ impl Input {
         }
         Err(Error::Mismatch {
             path: self.path.clone(),
+            kind: self.manifest.kind,
             role: role.into(),
-            expected: recorded.map_or("none".into(), Fingerprint::to_string),
+            expected: recorded.map_or("none".into(), |input| input.to_string().into()),
             other: other.path.clone(),
-            found: other.fingerprint.to_string(),
-            cure: self.manifest.kind.cure(&self.path),
+            found: other.fingerprint.to_string().into(),
         })
     }
 

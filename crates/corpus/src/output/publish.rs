@@ -60,7 +60,6 @@ pub(super) fn rename_into_place(places: &Places, force: bool) -> Result<()> {
         partial,
         replaced,
     } = places;
-    drop_working_state(places)?;
     let occupied = durable::exists(out)?;
     if occupied && !force {
         return Err(Error::Exists {
@@ -68,6 +67,7 @@ pub(super) fn rename_into_place(places: &Places, force: bool) -> Result<()> {
             found: "something that appeared while it was written".into(),
         });
     }
+    drop_working_state(places)?;
     if occupied {
         durable::rename(out, replaced)?;
         durable::sync_directory(durable::parent(out))?;
