@@ -1,9 +1,11 @@
 //! Tokens per second of the training step: `speed [SIZE] [ENGINE] [SECONDS] [THREADS]`.
 //!
 //! SIZE is `S` (4 layers, d 128, vocabulary 512) or `M` (6 layers, d 256, vocabulary 2048); without it
-//! both are measured, and without ENGINE every engine of this CPU. The share is of the measured speed of
-//! independent fused multiply-adds on all threads.
+//! both are measured, and without ENGINE every engine of this CPU. `per core` is tokens per second of
+//! processor time times the threads: what an idle machine would give, where others use this one too. The
+//! share is of the speed of independent fused multiply-adds, both by processor time.
 
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use cpu_step::{AdamW, Batch, Dimensions, EngineKind, Layout, Moments, StepError, Trainer};
@@ -93,31 +95,50 @@ fn measure(
     let batch = Batch::from_windows(&tokens, ROWS)?;
     let mut trainer = Trainer::new(dimensions, engine, threads)?;
     let mut moments = Moments::new(parameters.len());
-    let mut times = Vec::new();
+    let (mut times, mut costs) = (Vec::new(), Vec::new());
     let start = Instant::now();
     let mut loss = 0.0;
     while times.len() < 4 || start.elapsed().as_secs_f64() < seconds {
-        let step = Instant::now();
+        let (step, spent) = (Instant::now(), processor_seconds());
         let report = trainer.step(&mut parameters, &mut moments, &batch, &AdamW::default())?;
         times.push(step.elapsed().as_secs_f64());
+        costs.push(processor_seconds() - spent);
         loss = report.loss_nats;
     }
     let steps = times.len();
-    times.remove(0);
-    times.sort_by(f64::total_cmp);
+    for measured in [&mut times, &mut costs] {
+        measured.remove(0);
+        measured.sort_by(f64::total_cmp);
+    }
     let (median, best) = (times[times.len() / 2], times[0]);
+    let cost = costs[costs.len() / 2] / threads as f64;
     let tokens = (ROWS * SEQ_LEN) as f64;
     let flops = tokens * dimensions.training_flops_per_token(SEQ_LEN);
     println!(
-        "{name} {engine:<13} {:>7.0} tokens/s median, {:>7.0} best; {:>4.0} GFLOP/s, {:>3.0} % of peak; \
-         {:.1} ms a step, loss {loss:.4} after {steps} steps",
+        "{name} {engine:<13} {:>7.0} tokens/s median, {:>7.0} best, {:>7.0} per core; {:>4.0} GFLOP/s, \
+         {:>3.0} % of peak; {:.1} ms a step, loss {loss:.4} after {steps} steps",
         tokens / median,
         tokens / best,
-        flops / median * 1e-9,
-        100.0 * flops / median / peak,
+        tokens / cost,
+        flops / cost * 1e-9,
+        100.0 * flops / cost / peak,
         median * 1e3
     );
     Ok(())
+}
+
+/// Processor time of all threads of this process so far (Linux); the clock elsewhere.
+fn processor_seconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let elapsed = START.get_or_init(Instant::now).elapsed().as_secs_f64();
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return elapsed;
+    };
+    let nanoseconds = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanoseconds.sum::<f64>() * 1e-9
 }
 
 /// Floating-point operations a second of one core, from fused multiply-adds that wait for nothing.
@@ -131,7 +152,7 @@ fn peak_flops() -> f64 {
             let mut sums = [_mm512_setzero_ps(); 16];
             for _ in 0..rounds {
                 for sum in &mut sums {
-                    *sum = _mm512_fmadd_ps(*sum, x, x);
+                    *sum = _mm512_fmadd_ps(x, x, *sum);
                 }
             }
             sums.iter().map(|sum| _mm512_reduce_add_ps(*sum)).sum()
@@ -142,7 +163,7 @@ fn peak_flops() -> f64 {
             let mut sums = [_mm256_setzero_ps(); 12];
             for _ in 0..rounds {
                 for sum in &mut sums {
-                    *sum = _mm256_fmadd_ps(*sum, x, x);
+                    *sum = _mm256_fmadd_ps(x, x, *sum);
                 }
             }
             sums.iter().map(|sum| _mm256_cvtss_f32(*sum)).sum()
@@ -150,9 +171,9 @@ fn peak_flops() -> f64 {
         const ROUNDS: usize = 4_000_000;
         let timed = |work: &dyn Fn() -> f32, flops: usize| {
             let best = (0..3).map(|_| {
-                let start = Instant::now();
+                let spent = processor_seconds();
                 std::hint::black_box(work());
-                (ROUNDS * flops) as f64 / start.elapsed().as_secs_f64()
+                (ROUNDS * flops) as f64 / (processor_seconds() - spent)
             });
             best.fold(0.0, f64::max)
         };

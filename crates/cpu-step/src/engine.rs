@@ -99,6 +99,13 @@ impl EngineKind {
             }
             #[cfg(target_arch = "x86_64")]
             EngineKind::Avx512F32 => has_avx512(),
+            #[cfg(target_arch = "x86_64")]
+            EngineKind::Avx512Bf16 => has_avx512() && is_x86_feature_detected!("avx512bf16"),
+            #[cfg(target_arch = "x86_64")]
+            EngineKind::AmxBf16 => {
+                EngineKind::Avx512Bf16.is_available() && crate::gemm::amx::is_available()
+            }
+            #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
     }

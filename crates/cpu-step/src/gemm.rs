@@ -5,6 +5,12 @@
 //! gradient of a weight). A matrix is packed once and read many times, panel by panel of
 //! [`PANEL`] columns.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod bfloat;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod dot;
 pub(crate) mod float;
 
 #[cfg(doc)]

@@ -42,8 +42,6 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `count` elements can be written.
     unsafe fn store_first(self, to: *mut f32, count: usize);
-    /// Asks for the cache line of `at`; never faults.
-    fn prefetch(at: *const f32);
 
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -77,7 +75,7 @@ pub(crate) mod exponential {
     pub const HIGHEST: f32 = 88.0;
     pub const LOG2_E: f32 = std::f32::consts::LOG2_E;
     /// ln 2 in two parts, the first with few bits so that n · `LN2_HIGH` is exact.
-    pub const LN2_HIGH: f32 = 0.693_359_375;
+    pub const LN2_HIGH: f32 = 355.0 / 512.0;
     pub const LN2_LOW: f32 = -2.121_944_4e-4;
     /// (e^f − 1 − f) / f², highest power first.
     pub const COEFFICIENTS: [f32; 6] = [

@@ -65,6 +65,7 @@ struct LayerMemory {
 /// One thread's memory for chunks of up to `rows` tokens.
 pub(crate) struct Workspace<E: Engine> {
     rows: usize,
+    seq_len: usize,
     layers: Vec<LayerMemory>,
     x: Activations,
     scales: Vec<f32>,
@@ -84,10 +85,6 @@ pub(crate) struct Workspace<E: Engine> {
 }
 
 impl<E: Engine> Workspace<E> {
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     pub fn new(dimensions: &Dimensions, rows: usize, seq_len: usize) -> Self {
         let Dimensions {
             vocab_size,
@@ -107,6 +104,7 @@ impl<E: Engine> Workspace<E> {
         };
         Workspace {
             rows,
+            seq_len,
             layers: (0..n_layers).map(layer).collect(),
             x: Activations::new(rows, d_model),
             scales: vec![0.0; rows],
@@ -124,6 +122,12 @@ impl<E: Engine> Workspace<E> {
             }),
             scratch: Scratch::new(),
         }
+    }
+
+    /// Whether it has room for `rows` rows in sequences of `seq_len`, and not of longer ones: what it
+    /// holds then depends on the batch alone.
+    pub fn fits(&self, rows: usize, seq_len: usize) -> bool {
+        rows <= self.rows && seq_len == self.seq_len
     }
 
     /// Sum of −log P(target) over the chunk's targets, in nats.

@@ -38,9 +38,9 @@ struct Bucket {
 pub(crate) struct Step<E: Engine> {
     model: Model,
     weights: Weights<E>,
-    /// Start of every tensor that is decayed or not, with the end of the buffer.
+    /// The whole flat buffer in pieces, in order.
     pieces: Vec<Piece>,
-    workspaces: Vec<Mutex<Option<(usize, Workspace<E>)>>>,
+    workspaces: Vec<Mutex<Option<Workspace<E>>>>,
     buckets: Vec<Mutex<Bucket>>,
 }
 
@@ -118,15 +118,14 @@ impl<E: Engine> Step<E> {
         pool.broadcast(|context| {
             E::begin_thread();
             let mut slot = lock(&workspaces[context.index()]);
-            let wanted = chunk * batch.seq_len();
+            let rows = chunk * batch.seq_len();
             if slot
                 .as_ref()
-                .is_none_or(|(len, w)| *len != batch.seq_len() || w.rows() < wanted)
+                .is_none_or(|workspace| !workspace.fits(rows, batch.seq_len()))
             {
-                let workspace = Workspace::new(&dimensions, wanted, batch.seq_len());
-                *slot = Some((batch.seq_len(), workspace));
+                *slot = Some(Workspace::new(&dimensions, rows, batch.seq_len()));
             }
-            let Some((_, workspace)) = slot.as_mut() else {
+            let Some(workspace) = slot.as_mut() else {
                 return;
             };
             loop {

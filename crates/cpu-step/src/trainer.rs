@@ -96,6 +96,15 @@ impl Trainer {
             EngineKind::Avx512F32 => Box::new(Step::<Float<crate::lanes::avx512::Avx512>>::new(
                 dimensions, threads,
             )),
+            #[cfg(target_arch = "x86_64")]
+            EngineKind::Avx512Bf16 => Box::new(Step::<crate::gemm::bfloat::Avx512Bf16>::new(
+                dimensions, threads,
+            )),
+            #[cfg(target_arch = "x86_64")]
+            EngineKind::AmxBf16 => {
+                Box::new(Step::<crate::gemm::amx::AmxBf16>::new(dimensions, threads))
+            }
+            #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("require() refuses what is not available"),
         };
         Ok(Trainer {

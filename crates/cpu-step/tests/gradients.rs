@@ -23,21 +23,32 @@ fn engines(precision: Precision) -> Vec<EngineKind> {
     here
 }
 
-/// Largest difference between two gradients of a tensor, relative to the tensor's largest element.
-fn differences(layout: &Layout, found: &[f32], expected: &[f32]) -> Vec<(String, f64)> {
+/// How far two gradients of each tensor are apart: the largest difference relative to the largest
+/// element in f32, the Euclidean norm of the difference relative to the norm in bf16, whose rounding of
+/// single elements has a long tail.
+fn differences(
+    layout: &Layout,
+    found: &[f32],
+    expected: &[f32],
+    precision: Precision,
+) -> Vec<(String, f64)> {
     let difference = |tensor: &cpu_step::Tensor| {
-        let pairs = || {
-            found[tensor.range.clone()]
-                .iter()
-                .zip(&expected[tensor.range.clone()])
+        let pairs = found[tensor.range.clone()]
+            .iter()
+            .zip(&expected[tensor.range.clone()]);
+        let pairs = pairs.map(|(f, e)| (f64::from(f - e), f64::from(*e)));
+        let (apart, size) = match precision {
+            Precision::F32 => pairs.fold((0.0f64, 1e-6f64), |(apart, size), (difference, e)| {
+                (apart.max(difference.abs()), size.max(e.abs()))
+            }),
+            Precision::Bf16 => {
+                let (apart, size) = pairs.fold((0.0, 1e-12), |(apart, size), (difference, e)| {
+                    (apart + difference * difference, size + e * e)
+                });
+                (apart.sqrt(), size.sqrt())
+            }
         };
-        let largest = pairs()
-            .map(|(_, e)| f64::from(e.abs()))
-            .fold(1e-6, f64::max);
-        let apart = pairs()
-            .map(|(f, e)| f64::from((f - e).abs()))
-            .fold(0.0, f64::max);
-        (tensor.name.clone(), apart / largest)
+        (tensor.name.clone(), apart / size)
     };
     layout.tensors().iter().map(difference).collect()
 }
@@ -105,7 +116,7 @@ fn models() -> Vec<Dimensions> {
     models
 }
 
-fn check_engines(precision: Precision, allowed: f64) -> Outcome {
+fn check_engines(precision: Precision, allowed_loss: f64, allowed: f64) -> Outcome {
     for (case, dimensions) in models().into_iter().enumerate() {
         let stream = &mut stream("engines", case as u64);
         let weights = parameters(&dimensions, stream);
@@ -123,10 +134,10 @@ fn check_engines(precision: Precision, allowed: f64) -> Outcome {
                 let (loss, found) = trainer.gradients(&weights, &batch)?;
                 let apart = (loss - expected_loss).abs() / expected_loss;
                 assert!(
-                    apart < allowed,
+                    apart < allowed_loss,
                     "{engine} loss {loss}, expected {expected_loss}"
                 );
-                for (name, difference) in differences(&layout, found, expected) {
+                for (name, difference) in differences(&layout, found, expected, precision) {
                     assert!(
                         difference < allowed,
                         "{engine} {name}: {difference:.2e} apart, {dimensions:?}, {rows} × {seq_len}"
@@ -140,7 +151,15 @@ fn check_engines(precision: Precision, allowed: f64) -> Outcome {
 
 #[test]
 fn f32_gradients_agree_between_engines() -> Outcome {
-    check_engines(Precision::F32, 1e-4)
+    check_engines(Precision::F32, 1e-5, 1e-4)
+}
+
+/// Each factor is rounded to 8 bits of mantissa, a relative error up to 2⁻⁹ = 0.002. In models as
+/// sharp as these random ones it grows on the way through two layers and back; 0.095 was the most seen
+/// in any tensor, 0.011 the median.
+#[test]
+fn bf16_gradients_stay_near_f32() -> Outcome {
+    check_engines(Precision::Bf16, 0.02, 0.15)
 }
 
 #[test]

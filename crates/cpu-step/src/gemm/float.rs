@@ -1,8 +1,8 @@
 //! Products of `f32`, for any lanes.
 //!
 //! C is computed tile by tile: up to `TILE_ROWS` rows by `TILE_VECTORS · 16` columns stay in registers
-//! while the sum runs over the inner index. Elements of A are broadcast straight from the activations,
-//! whose odd stride (`buffer::stride`) makes packing them needless.
+//! while the sum runs over the inner index. `multiply` broadcasts elements of A straight from the
+//! activations, along their rows; `outer`, which needs them across the rows, packs both factors first.
 
 use std::marker::PhantomData;
 
@@ -71,22 +71,49 @@ impl<V: Lanes> Engine for Float<V> {
         a: Rows<'_>,
         b: Rows<'_>,
         shape: Shape,
-        _: &mut Scratch<f32>,
+        scratch: &mut Scratch<f32>,
     ) {
         let Shape {
             rows,
             inner,
             columns,
         } = shape;
-        assert!(a.holds(inner, rows) && c.holds(rows, columns));
-        assert!(b.holds(inner, columns.next_multiple_of(PANEL)));
+        assert!(a.holds(inner, rows) && b.holds(inner, columns) && c.holds(rows, columns));
+        let packed_b = scratch.b.reserve(Self::packed_len(inner, columns));
+        Self::pack(Source::Inner(b), inner, columns, packed_b);
+        let bands = rows.div_ceil(V::TILE_ROWS);
+        let packed_a = scratch.a.reserve(bands * inner * LANES);
+        pack_bands::<V>(a, rows, inner, packed_a);
         let b = Operand {
-            at: b.data.as_ptr(),
-            panel: PANEL,
-            row: b.stride,
+            at: packed_b.as_ptr(),
+            panel: inner * PANEL,
+            row: PANEL,
         };
-        unsafe { product::<V, true>(c, write, a, b, shape) }
+        unsafe { product::<V, true>(c, write, Rows::new(packed_a, 0), b, shape) }
     }
+}
+
+/// `packed[band, k, i] = a[k, first row of the band + i]`, a band of rows being those of one tile.
+fn pack_bands<V: Lanes>(a: Rows<'_>, rows: usize, inner: usize, packed: &mut [f32]) {
+    let bands = rows.div_ceil(V::TILE_ROWS);
+    V::enter(
+        #[inline(always)]
+        || {
+            for (band, packed) in packed
+                .chunks_exact_mut(inner * LANES)
+                .take(bands)
+                .enumerate()
+            {
+                let (row, next) = (band * rows / bands, (band + 1) * rows / bands);
+                for (k, packed) in packed.chunks_exact_mut(LANES).enumerate() {
+                    let from = &a.at(k, row).data[..next - row];
+                    unsafe {
+                        V::load_first(from.as_ptr(), from.len()).store(packed.as_mut_ptr());
+                    }
+                }
+            }
+        },
+    );
 }
 
 /// `packed[k, n] = b[n, k]` for `n < width`, zero for the other columns of the panel.
@@ -129,7 +156,7 @@ struct Tile {
     add: bool,
 }
 
-/// C (+)= A · B, or Aᵀ · B where `OUTER`.
+/// C (+)= A · B; where `OUTER`, A is what [`pack_bands`] gives.
 ///
 /// # Safety
 /// A, B (to whole panels) and C hold the shape.
@@ -148,9 +175,7 @@ unsafe fn product<V: Lanes, const OUTER: bool>(
     let height = inner.div_ceil(blocks);
     let width = V::TILE_VECTORS * LANES;
     let bands = rows.div_ceil(V::TILE_ROWS);
-    // Steps in A from one row of C to the next, and from one inner index to the next.
-    let (a_row, a_inner) = if OUTER { (1, a.stride) } else { (a.stride, 1) };
-    let (a, a_stride) = (a.data.as_ptr(), a.stride);
+    let (a, a_stride) = (a.data.as_ptr(), if OUTER { LANES } else { a.stride });
     let (c_stride, c) = (c.stride, c.data.as_mut_ptr());
     V::enter(
         #[inline(always)]
@@ -164,9 +189,14 @@ unsafe fn product<V: Lanes, const OUTER: bool>(
                     // Bands of nearly equal height leave no thin tile at the end.
                     for band in 0..bands {
                         let next = (band + 1) * rows / bands;
+                        let a_at = if OUTER {
+                            (band * inner + start) * LANES
+                        } else {
+                            row * a_stride + start
+                        };
                         let tile = Tile {
                             inner: end - start,
-                            a: a.add(row * a_row + start * a_inner),
+                            a: a.add(a_at),
                             a_stride,
                             b: b.at.add(b_at),
                             b_stride: b.row,

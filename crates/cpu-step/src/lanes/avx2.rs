@@ -115,11 +115,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch(at: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-    }
-
-    #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(
             other,

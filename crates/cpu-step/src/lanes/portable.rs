@@ -55,9 +55,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn prefetch(_: *const f32) {}
-
-    #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
     }
