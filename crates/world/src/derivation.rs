@@ -1,5 +1,5 @@
 //! A derivation: the abstract syntax of one sentence, as nodes in prefix order.
-use crate::concept::ConceptIds;
+use crate::concept::{Concept, ConceptIds};
 use crate::grammar::{Grammar, Number, NumberTerm};
 
 /// A node: a rule or an open-class word. Function words follow from their rule and have no node.
@@ -103,39 +103,35 @@ impl Numbers {
 /// constituent are left out; `.pl` marks plural nouns.
 #[derive(Debug, Clone)]
 pub struct DerivationPrinter {
-    words: Vec<String>,
+    /// By concept, singular and plural, each with a space before it.
+    words: Vec<[String; 2]>,
+    /// By rule, with a space and an opening bracket before it; `None` where it is left out.
     rules: Vec<Option<String>>,
-    n_nouns: u32,
 }
 
 impl DerivationPrinter {
     /// Labels of a world.
     pub fn new(grammar: &Grammar, concepts: &ConceptIds) -> DerivationPrinter {
-        let words: Vec<String> = (0..concepts.len())
-            .map(|id| {
-                concepts
-                    .concept(id)
-                    .map(|concept| concepts.label(concept, grammar))
-                    .unwrap_or_default()
-            })
-            .collect();
+        let label = |id| match concepts.concept(id) {
+            Some(concept @ Concept::Noun(_)) => {
+                let label = concepts.label(concept, grammar);
+                [format!(" {label}"), format!(" {label}.pl")]
+            }
+            Some(concept) => [(); 2].map(|()| format!(" {}", concepts.label(concept, grammar))),
+            None => [String::new(), String::new()],
+        };
         let rules = grammar
             .rules
             .iter()
-            .map(|rule| (rule.constituents.len() > 1).then(|| format!("({}", rule.name)))
+            .map(|rule| (rule.constituents.len() > 1).then(|| format!(" ({}", rule.name)))
             .collect();
-        let n_nouns = words
-            .iter()
-            .take_while(|label| label.starts_with("noun"))
-            .count() as u32;
         DerivationPrinter {
-            words,
+            words: (0..concepts.len()).map(label).collect(),
             rules,
-            n_nouns,
         }
     }
 
-    /// Appends the derivation to `out`.
+    /// Appends a space and the derivation to `out`.
     pub fn print(&self, nodes: &[Node], out: &mut String) {
         self.print_from(nodes, 0, out);
     }
@@ -145,10 +141,9 @@ impl DerivationPrinter {
         let node = nodes[at];
         match node.label() {
             Label::Word(concept) => {
-                out.push_str(&self.words[concept as usize]);
-                if concept < self.n_nouns && node.number() == Number::Plural {
-                    out.push_str(".pl");
-                }
+                out.push_str(
+                    &self.words[concept as usize][usize::from(node.number() == Number::Plural)],
+                );
                 at + 1
             }
             Label::Rule(rule) => {
@@ -157,9 +152,6 @@ impl DerivationPrinter {
                 let end = at + node.length();
                 let mut child = at + 1;
                 while child < end {
-                    if shown.is_some() {
-                        out.push(' ');
-                    }
                     child = self.print_from(nodes, child, out);
                 }
                 if shown.is_some() {
@@ -175,5 +167,5 @@ impl DerivationPrinter {
 pub fn to_string(nodes: &[Node], grammar: &Grammar, concepts: &ConceptIds) -> String {
     let mut out = String::new();
     DerivationPrinter::new(grammar, concepts).print(nodes, &mut out);
-    out
+    out.split_off(1)
 }

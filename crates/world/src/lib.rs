@@ -14,6 +14,7 @@ pub mod config;
 pub mod derivation;
 pub mod form;
 pub mod grammar;
+mod lexemes;
 pub mod linearize;
 pub mod mask;
 pub mod meaning;

@@ -7,6 +7,7 @@ use seed::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OntologyConfig, RelationClass};
+use crate::grammar::WordClass;
 
 /// Index of a node of the type tree; 0 = the root.
 pub type TypeId = u16;
@@ -191,6 +192,14 @@ impl Ontology {
             .pairs
             .binary_search(&(subject, object))
             .is_ok()
+    }
+
+    /// The word class that tells a relation.
+    pub fn class_of(&self, relation: u16) -> WordClass {
+        match self.relations[usize::from(relation)].class {
+            RelationClass::Verb => WordClass::Verb,
+            RelationClass::Adposition => WordClass::Adposition,
+        }
     }
 
     /// A noun's relative frequency, (rank + 1)^-exponent.

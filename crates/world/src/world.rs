@@ -1,14 +1,14 @@
 //! A world: ontology, grammar, mask and the two languages, built from a configuration and a seed.
 
-use rustc_hash::FxHashMap;
 use seed::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::concept::{Concept, ConceptIds};
-use crate::config::{RelationClass, WorldConfig};
-use crate::derivation::{Label, Node};
-use crate::form::{self, Category, FormError, Inflection, Lexeme, Lexicon, LexiconPair};
+use crate::concept::ConceptIds;
+use crate::config::WorldConfig;
+use crate::derivation::Label;
+use crate::form::{self, FormError, Lexicon, LexiconPair};
 use crate::grammar::{Grammar, GrammarError, WordClass};
+use crate::lexemes::lexemes;
 use crate::linearize::Linearizer;
 use crate::mask::{Mask, MaskError};
 use crate::ontology::{Ontology, OntologyError};
@@ -104,9 +104,6 @@ struct WorldFile {
     lexicons: LexiconPair,
     frequency_ranks: Vec<u32>,
 }
-
-/// Sentences sampled to estimate how frequent each word is.
-const FREQUENCY_SENTENCES: u32 = 4000;
 
 impl World {
     /// Builds the world of a configuration, a grammar's text and the world seed.
@@ -250,14 +247,7 @@ impl World {
 
     /// The word class that tells a relation.
     pub fn class_of(&self, relation: u16) -> WordClass {
-        class_of(&self.ontology, relation)
-    }
-}
-
-fn class_of(ontology: &Ontology, relation: u16) -> WordClass {
-    match ontology.relations[usize::from(relation)].class {
-        RelationClass::Verb => WordClass::Verb,
-        RelationClass::Adposition => WordClass::Adposition,
+        self.ontology.class_of(relation)
     }
 }
 
@@ -342,170 +332,4 @@ fn check_consistent(ontology: &Ontology, mask: &Mask) -> Result<(), WorldError> 
         ));
     }
     Ok(())
-}
-
-/// Everything that needs a form, with its expected frequency in running text.
-fn lexemes(
-    grammar: &Grammar,
-    ontology: &Ontology,
-    mask: &Mask,
-    concepts: &ConceptIds,
-    max_depth: u8,
-    seed: Seed,
-) -> Vec<Lexeme> {
-    let counts = word_counts(grammar, ontology, concepts, max_depth, seed);
-    let mut lexemes = Vec::new();
-    for id in 0..concepts.len() {
-        let Some(concept) = concepts.concept(id) else {
-            continue;
-        };
-        let mut add = |category, inflection, leaf_type, masked, inflects, plural_of| {
-            lexemes.push(Lexeme {
-                concept: id,
-                category,
-                inflection,
-                leaf_type,
-                masked,
-                frequency_rank: 0,
-                // Never zero, so that a rare word still weighs something.
-                tokens: f64::from(counts.get(&(id, inflection)).copied().unwrap_or(0)) + 0.5,
-                inflects,
-                plural_of,
-            });
-        };
-        match concept {
-            Concept::Noun(noun) => {
-                let leaf = ontology.types[usize::from(ontology.nouns[noun as usize].kind)].leaf;
-                add(
-                    Category::Noun,
-                    Inflection::Base,
-                    leaf,
-                    mask.masked[noun as usize],
-                    true,
-                    None,
-                );
-            }
-            Concept::Value(_) => add(
-                Category::Adjective,
-                Inflection::Base,
-                None,
-                false,
-                false,
-                None,
-            ),
-            Concept::Relation(relation) if class_of(ontology, relation) == WordClass::Verb => {
-                add(Category::Verb, Inflection::Base, None, false, true, None);
-            }
-            Concept::Relation(_) => add(
-                Category::Function,
-                Inflection::Base,
-                None,
-                false,
-                false,
-                None,
-            ),
-            Concept::Function(function) if grammar.functions[usize::from(function)].agrees => {
-                add(
-                    Category::Function,
-                    Inflection::Singular,
-                    None,
-                    false,
-                    false,
-                    None,
-                );
-                add(
-                    Category::Function,
-                    Inflection::Plural,
-                    None,
-                    false,
-                    false,
-                    None,
-                );
-            }
-            Concept::Function(_) => add(
-                Category::Function,
-                Inflection::Base,
-                None,
-                false,
-                false,
-                None,
-            ),
-            Concept::Attribute(_) => {}
-            Concept::Affix(affix) => {
-                let category = if affix == 0 {
-                    Category::Noun
-                } else {
-                    Category::Verb
-                };
-                add(
-                    Category::Affix,
-                    Inflection::Plural,
-                    None,
-                    false,
-                    false,
-                    Some(category),
-                );
-            }
-        }
-    }
-    for category in Category::ALL {
-        let mut of_category: Vec<&mut Lexeme> = lexemes
-            .iter_mut()
-            .filter(|lexeme| lexeme.category == category)
-            .collect();
-        // Nouns have their frequency by the world's law; other words by how often they were told.
-        of_category.sort_by_key(|lexeme| match concepts.concept(lexeme.concept) {
-            Some(Concept::Noun(noun)) => u64::from(ontology.nouns[noun as usize].rank),
-            _ => u64::MAX - (2.0 * lexeme.tokens) as u64,
-        });
-        for (rank, lexeme) in of_category.into_iter().enumerate() {
-            lexeme.frequency_rank = rank as u32;
-        }
-    }
-    lexemes
-}
-
-/// How often each word is told in a sample of unbarred derivations.
-fn word_counts(
-    grammar: &Grammar,
-    ontology: &Ontology,
-    concepts: &ConceptIds,
-    max_depth: u8,
-    seed: Seed,
-) -> FxHashMap<(u32, Inflection), u32> {
-    let sampler = Sampler::new(grammar, ontology, max_depth);
-    let mut rng = seed.stream("word frequencies");
-    let mut draft = Draft::default();
-    let mut counts = FxHashMap::default();
-    for _ in 0..FREQUENCY_SENTENCES {
-        sampler.sentence(&mut rng, &mut draft);
-        for node in &draft.nodes {
-            count_node(*node, grammar, concepts, &mut counts);
-        }
-    }
-    counts
-}
-
-fn count_node(
-    node: Node,
-    grammar: &Grammar,
-    concepts: &ConceptIds,
-    counts: &mut FxHashMap<(u32, Inflection), u32>,
-) {
-    match node.label() {
-        Label::Word(concept) => *counts.entry((concept, Inflection::Base)).or_default() += 1,
-        Label::Rule(rule) => {
-            for term in &grammar.rules[rule].constituents {
-                if let crate::grammar::Symbol::Function(function) = term.symbol {
-                    let id = concepts.id(Concept::Function(function));
-                    let inflection = match node.numbers().of(term.number) {
-                        _ if !grammar.functions[usize::from(function)].agrees => Inflection::Base,
-                        crate::grammar::Number::Singular => Inflection::Singular,
-                        crate::grammar::Number::Plural => Inflection::Plural,
-                    };
-                    *counts.entry((id, inflection)).or_default() += 1;
-                }
-            }
-        }
-    }
 }

@@ -4,6 +4,8 @@
 //! property the nouns it must be true of; a rule that cannot be made true is taken back and another of
 //! the same category tried.
 
+mod property;
+
 use rand::RngExt;
 use seed::Stream;
 
@@ -11,7 +13,7 @@ use crate::concept::{Concept, ConceptIds};
 use crate::config::RelationClass;
 use crate::derivation::{Node, Numbers, close};
 use crate::grammar::{Action, Grammar, Number, NumberTerm, Rule, Symbol, Term, WordClass};
-use crate::meaning::{Fact, Predicate};
+use crate::meaning::Fact;
 use crate::ontology::{NounId, Ontology, TypeId};
 
 /// Nouns that an entity denotes: one, or a few joined ones.
@@ -63,6 +65,14 @@ pub struct Draft {
     pub nodes: Vec<Node>,
     /// What it states.
     pub facts: Vec<Fact>,
+    /// A masked noun was picked where none may be told: the derivation is given up.
+    barred: bool,
+}
+
+/// Where a sentence's choices come from, and the nouns that it may not name.
+struct Source<'a> {
+    rng: &'a mut Stream,
+    masked: &'a [bool],
 }
 
 /// True pairs of one relation, by subject and by object.
@@ -82,13 +92,22 @@ pub struct Sampler<'a> {
     max_depth: u8,
     /// Rules of each category with their weights, and the sum.
     rules: Vec<(Vec<(usize, u32)>, u32)>,
-    /// Cumulative noun frequencies, scaled to u64.
+    /// Cumulative noun frequencies, scaled to [`SCALE`].
     frequencies: Vec<u64>,
+    /// For each of [`GUIDES`] equal parts of the scale, the noun that its start falls on.
+    guides: Vec<u32>,
+    /// The attribute of each value.
+    attribute_of: Vec<u16>,
     partners: Vec<Partners>,
     /// Relations of a class that apply to a leaf type as subject, and as object.
     as_subject: [Vec<Vec<u16>>; 2],
     as_object: [Vec<Vec<u16>>; 2],
 }
+
+/// Steps of the noun frequencies: 2^53 keeps scaled sums exact in f64.
+const SCALE: u64 = 1 << 53;
+/// Entries of the table that a noun's draw starts from.
+const GUIDES: u64 = 1 << 12;
 
 fn class_index(class: WordClass) -> usize {
     usize::from(class == WordClass::Adposition)
@@ -114,10 +133,15 @@ impl<'a> Sampler<'a> {
                 sum
             })
             .collect();
-        // 2^53 steps keep the scaled sums exact in f64.
-        let frequencies = cumulative
+        let frequencies: Vec<u64> = cumulative
             .iter()
-            .map(|part| (part / sum * 9_007_199_254_740_992.0) as u64)
+            .map(|part| (part / sum * SCALE as f64) as u64)
+            .collect();
+        let guides = (0..GUIDES)
+            .map(|guide| frequencies.partition_point(|&end| end <= guide * (SCALE / GUIDES)) as u32)
+            .collect();
+        let attribute_of = (0..ontology.n_values())
+            .map(|value| ontology.attribute_of(value) as u16)
             .collect();
         let partners = ontology
             .relations
@@ -165,6 +189,8 @@ impl<'a> Sampler<'a> {
             max_depth,
             rules,
             frequencies,
+            guides,
+            attribute_of,
             partners,
             as_subject: both(|relation| relation.subject),
             as_object: both(|relation| relation.object),
@@ -173,36 +199,55 @@ impl<'a> Sampler<'a> {
 
     /// Draws one true sentence into `draft`, replacing what it held.
     pub fn sentence(&self, rng: &mut Stream, draft: &mut Draft) {
+        self.sentence_without(rng, draft, &[]);
+    }
+
+    /// As [`Sampler::sentence`], but gives up, and returns false, as soon as the sentence names a noun that
+    /// `masked` marks: cheaper than drawing it to its end and throwing it away.
+    pub fn sentence_without(&self, rng: &mut Stream, draft: &mut Draft, masked: &[bool]) -> bool {
         loop {
             draft.nodes.clear();
             draft.facts.clear();
-            if self.statement(rng, draft, self.grammar.start) {
-                return;
+            draft.barred = false;
+            if self.statement(&mut Source { rng, masked }, draft, self.grammar.start) {
+                return true;
+            }
+            if draft.barred {
+                return false;
             }
         }
     }
 
     /// A noun by frequency.
     pub fn noun(&self, rng: &mut Stream) -> NounId {
-        let draw = rng.random_range(0..9_007_199_254_740_992_u64);
-        (self.frequencies.partition_point(|&end| end <= draw)).min(self.frequencies.len() - 1)
-            as NounId
+        let draw = rng.random_range(0..SCALE);
+        let mut noun = self.guides[(draw / (SCALE / GUIDES)) as usize] as usize;
+        let last = self.frequencies.len() - 1;
+        while noun < last && self.frequencies[noun] <= draw {
+            noun += 1;
+        }
+        noun.min(last) as NounId
     }
 
     /// Tries the category's rules, by weight and without repeats, until `attempt` succeeds.
     fn choose<T>(
         &self,
-        rng: &mut Stream,
+        rng: &mut Source,
         draft: &mut Draft,
         category: u16,
         number: Number,
-        mut attempt: impl FnMut(&mut Stream, &mut Draft, usize, Numbers) -> Option<T>,
+        mut attempt: impl FnMut(&mut Source, &mut Draft, usize, Numbers) -> Option<T>,
     ) -> Option<T> {
         let (rules, total) = &self.rules[usize::from(category)];
         let mut total = *total;
         let mut tried = 0_u64;
-        while total > 0 {
-            let mut draw = rng.random_range(0..total);
+        while total > 0 && !draft.barred {
+            // A category of one rule draws nothing.
+            let mut draw = if rules.len() == 1 {
+                0
+            } else {
+                rng.rng.random_range(0..total)
+            };
             let mut chosen = 0;
             for (index, &(_, weight)) in rules.iter().enumerate() {
                 if tried >> index & 1 == 1 {
@@ -227,7 +272,7 @@ impl<'a> Sampler<'a> {
                 numbers = numbers.with(0, number);
             }
             if rule.n_numbers > bound {
-                let bits = rng.random::<u32>();
+                let bits = rng.rng.random::<u32>();
                 for variable in bound..rule.n_numbers {
                     let free = if bits >> variable & 1 == 0 {
                         Number::Singular
@@ -249,7 +294,7 @@ impl<'a> Sampler<'a> {
         None
     }
 
-    fn statement(&self, rng: &mut Stream, draft: &mut Draft, category: u16) -> bool {
+    fn statement(&self, rng: &mut Source, draft: &mut Draft, category: u16) -> bool {
         self.choose(
             rng,
             draft,
@@ -258,7 +303,7 @@ impl<'a> Sampler<'a> {
             |rng, draft, rule, numbers| {
                 let rule = &self.grammar.rules[rule];
                 let nested =
-                    |rng: &mut Stream, draft: &mut Draft, index: u8| match term(rule, index).symbol
+                    |rng: &mut Source, draft: &mut Draft, index: u8| match term(rule, index).symbol
                     {
                         Symbol::Category(category) => self.statement(rng, draft, category),
                         _ => false,
@@ -292,7 +337,7 @@ impl<'a> Sampler<'a> {
     #[allow(clippy::too_many_arguments)]
     fn entity_with_property(
         &self,
-        rng: &mut Stream,
+        rng: &mut Source,
         draft: &mut Draft,
         rule: &Rule,
         numbers: Numbers,
@@ -307,7 +352,7 @@ impl<'a> Sampler<'a> {
             self.property(rng, draft, property_term, numbers, &nouns, true, depth)?;
             Some(nouns)
         } else {
-            let noun = self.pick(rng, goal)?;
+            let noun = self.pick(rng, draft, goal)?;
             self.property(
                 rng,
                 draft,
@@ -328,18 +373,21 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    fn pick(&self, rng: &mut Stream, goal: Goal) -> Option<NounId> {
-        match goal {
-            Goal::Any => Some(self.noun(rng)),
-            Goal::Among([]) => None,
-            Goal::Among([one]) => Some(*one),
-            Goal::Among(some) => Some(some[rng.random_range(0..some.len() as u32) as usize]),
-        }
+    /// A noun of the goal; `None` where there is none or where it is masked, which bars the sentence.
+    fn pick(&self, rng: &mut Source, draft: &mut Draft, goal: Goal) -> Option<NounId> {
+        let noun = match goal {
+            Goal::Any => self.noun(rng.rng),
+            Goal::Among([]) => return None,
+            Goal::Among([one]) => *one,
+            Goal::Among(some) => some[rng.rng.random_range(0..some.len() as u32) as usize],
+        };
+        draft.barred |= rng.masked.get(noun as usize).is_some_and(|&masked| masked);
+        (!draft.barred).then_some(noun)
     }
 
     fn entity(
         &self,
-        rng: &mut Stream,
+        rng: &mut Source,
         draft: &mut Draft,
         wanted: &Term,
         numbers: Numbers,
@@ -350,7 +398,7 @@ impl<'a> Sampler<'a> {
         let category = match wanted.symbol {
             Symbol::Category(category) => category,
             _ => {
-                let noun = self.pick(rng, goal)?;
+                let noun = self.pick(rng, draft, goal)?;
                 draft
                     .nodes
                     .push(Node::word(self.concepts.id(Concept::Noun(noun)), number));
@@ -363,7 +411,7 @@ impl<'a> Sampler<'a> {
                 Action::Same(a) => self.entity(rng, draft, term(rule, a), numbers, goal, depth),
                 Action::Restrict(entity, property) => {
                     // One noun is fixed first, so that a joined entity is restricted within its conjuncts.
-                    let noun = self.pick(rng, goal)?;
+                    let noun = self.pick(rng, draft, goal)?;
                     let goal = Goal::Among(std::slice::from_ref(&noun));
                     self.entity_with_property(
                         rng, draft, rule, numbers, entity, property, goal, depth,
@@ -382,245 +430,6 @@ impl<'a> Sampler<'a> {
                 _ => None,
             }
         })
-    }
-
-    /// A property true (or, if not `positive`, false) of every one of `subjects`.
-    #[allow(clippy::too_many_arguments)]
-    fn property(
-        &self,
-        rng: &mut Stream,
-        draft: &mut Draft,
-        wanted: &Term,
-        numbers: Numbers,
-        subjects: &Nouns,
-        positive: bool,
-        depth: u8,
-    ) -> Option<()> {
-        let category = match wanted.symbol {
-            Symbol::Category(category) => category,
-            _ => return self.adjective(rng, draft, subjects, positive),
-        };
-        let number = numbers.of(wanted.number);
-        self.choose(rng, draft, category, number, |rng, draft, rule, numbers| {
-            let rule = &self.grammar.rules[rule];
-            match rule.meaning {
-                Action::Same(a) => self.property(
-                    rng,
-                    draft,
-                    term(rule, a),
-                    numbers,
-                    subjects,
-                    positive,
-                    depth,
-                ),
-                Action::Negate(a) => {
-                    if !positive {
-                        return None;
-                    }
-                    self.property(rng, draft, term(rule, a), numbers, subjects, false, depth)
-                }
-                Action::All(a, b) => {
-                    self.property(
-                        rng,
-                        draft,
-                        term(rule, a.min(b)),
-                        numbers,
-                        subjects,
-                        positive,
-                        depth,
-                    )?;
-                    self.property(
-                        rng,
-                        draft,
-                        term(rule, a.max(b)),
-                        numbers,
-                        subjects,
-                        positive,
-                        depth,
-                    )
-                }
-                Action::Relate(word, entity)
-                | Action::Deny(word, entity)
-                | Action::Inverse(word, entity) => {
-                    let denies = matches!(rule.meaning, Action::Deny(..));
-                    if depth >= self.max_depth || (denies && !positive) {
-                        return None;
-                    }
-                    let inverse = matches!(rule.meaning, Action::Inverse(..));
-                    self.relation(
-                        rng,
-                        draft,
-                        rule,
-                        numbers,
-                        (word, entity),
-                        subjects,
-                        positive && !denies,
-                        inverse,
-                        depth,
-                    )
-                }
-                _ => None,
-            }
-        })
-    }
-
-    fn adjective(
-        &self,
-        rng: &mut Stream,
-        draft: &mut Draft,
-        subjects: &Nouns,
-        positive: bool,
-    ) -> Option<()> {
-        let (&first, others) = subjects.as_slice().split_first()?;
-        let values = &self.ontology.nouns[first as usize].values;
-        let start = rng.random_range(0..values.len() as u32) as usize;
-        for offset in 0..values.len() {
-            let own = values[(start + offset) % values.len()];
-            let attribute = self.ontology.attribute_of(own);
-            let value = if positive {
-                own
-            } else {
-                let range = &self.ontology.attributes[attribute];
-                range.first_value + rng.random_range(0..u32::from(range.n_values))
-            };
-            let fits = (value == own) == positive
-                && others.iter().all(|&noun| {
-                    self.ontology
-                        .value(noun, attribute)
-                        .is_some_and(|other| (other == value) == positive)
-                });
-            let predicate = Predicate::Value(value);
-            let said = draft
-                .facts
-                .iter()
-                .any(|fact| fact.subject == first && fact.predicate == predicate);
-            if fits && !said {
-                draft.nodes.push(Node::word(
-                    self.concepts.id(Concept::Value(value)),
-                    Number::Singular,
-                ));
-                let facts = subjects.as_slice().iter().map(|&subject| Fact {
-                    subject,
-                    predicate,
-                    positive,
-                });
-                draft.facts.extend(facts);
-                return Some(());
-            }
-        }
-        None
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn relation(
-        &self,
-        rng: &mut Stream,
-        draft: &mut Draft,
-        rule: &Rule,
-        numbers: Numbers,
-        (word, entity): (u8, u8),
-        subjects: &Nouns,
-        positive: bool,
-        inverse: bool,
-        depth: u8,
-    ) -> Option<()> {
-        let Symbol::Word(class) = term(rule, word).symbol else {
-            return None;
-        };
-        let (&first, others) = subjects.as_slice().split_first()?;
-        let kind = usize::from(self.ontology.nouns[first as usize].kind);
-        let applicable = if inverse {
-            &self.as_object
-        } else {
-            &self.as_subject
-        };
-        let relations = &applicable[class_index(class)][kind];
-        if relations.is_empty() {
-            return None;
-        }
-        let start = rng.random_range(0..relations.len() as u32) as usize;
-        let mut others_left;
-        for offset in 0..relations.len() {
-            let relation = relations[(start + offset) % relations.len()];
-            let partners = &self.partners[usize::from(relation)];
-            let (true_ones, all) = if inverse {
-                (&partners.subjects, &partners.all_subjects)
-            } else {
-                (&partners.objects, &partners.all_objects)
-            };
-            let of_type = others.iter().all(|&noun| {
-                applicable[class_index(class)][usize::from(self.ontology.nouns[noun as usize].kind)]
-                    .contains(&relation)
-            });
-            if !of_type {
-                continue;
-            }
-            let candidates: &[NounId] = if positive {
-                if others.is_empty() {
-                    &true_ones[first as usize]
-                } else {
-                    others_left = true_ones[first as usize].clone();
-                    others_left.retain(|noun| {
-                        others
-                            .iter()
-                            .all(|&other| true_ones[other as usize].contains(noun))
-                    });
-                    &others_left
-                }
-            } else {
-                let noun = all[rng.random_range(0..all.len() as u32) as usize];
-                if subjects
-                    .as_slice()
-                    .iter()
-                    .any(|&subject| true_ones[subject as usize].contains(&noun))
-                {
-                    continue;
-                }
-                others_left = vec![noun];
-                &others_left
-            };
-            if candidates.is_empty() {
-                continue;
-            }
-            let word_node = Node::word(
-                self.concepts.id(Concept::Relation(relation)),
-                numbers.of(term(rule, word).number),
-            );
-            let (nodes, facts) = (draft.nodes.len(), draft.facts.len());
-            if word < entity {
-                draft.nodes.push(word_node);
-            }
-            let goal = Goal::Among(candidates);
-            let objects = self.entity(rng, draft, term(rule, entity), numbers, goal, depth + 1);
-            if let Some(objects) = objects {
-                if word > entity {
-                    draft.nodes.push(word_node);
-                }
-                let before = draft.facts.len();
-                for &noun in subjects.as_slice() {
-                    for &object in objects.as_slice() {
-                        let (subject, object) = if inverse {
-                            (object, noun)
-                        } else {
-                            (noun, object)
-                        };
-                        let predicate = Predicate::Relation(relation, object);
-                        draft.facts.push(Fact {
-                            subject,
-                            predicate,
-                            positive,
-                        });
-                    }
-                }
-                let (old, new) = draft.facts.split_at(before);
-                if !new.iter().any(|fact| old.contains(fact)) {
-                    return Some(());
-                }
-            }
-            draft.nodes.truncate(nodes);
-            draft.facts.truncate(facts);
-        }
-        None
     }
 }
 
