@@ -1,8 +1,9 @@
 //! Causal self-attention (Vaswani et al. 2017, §3.2) of one sequence and head, forward and backward.
 //!
 //! Queries are taken in blocks of [`BLOCK`] rows, of which each sees the keys up to its end, so half of
-//! the score matrix is never computed. Nothing but its input and output is kept for the way back: the
-//! probabilities are computed again, to the bit.
+//! the score matrix is never computed. For the way back each row keeps two numbers of its softmax, and
+//! the probabilities are computed again from the scores, together with their gradient (Dao et al. 2022,
+//! appendix B.4).
 
 use crate::buffer::{Activations, Buffer, PANEL, Rows, RowsMut};
 use crate::gemm::{Engine, Scratch, Shape, Source, Write};
@@ -34,6 +35,13 @@ pub(crate) struct HeadInput<'a> {
     pub value: Rows<'a>,
 }
 
+/// One row's softmax: p = e^(scale · (score − highest)) · share.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Softmax {
+    highest: f32,
+    share: f32,
+}
+
 impl<E: Engine> AttentionScratch<E> {
     pub fn new(head: Head) -> Self {
         let Head { seq_len, d_head } = head;
@@ -48,11 +56,12 @@ impl<E: Engine> AttentionScratch<E> {
 }
 
 impl Head {
-    /// softmax(Q Kᵀ / √d_head) V -> `out` `[seq_len, d_head]`.
+    /// softmax(Q Kᵀ / √d_head) V -> `out` `[seq_len, d_head]`; each row's softmax is kept in `kept`.
     pub fn forward<E: Engine>(
         self,
         input: HeadInput<'_>,
         mut out: RowsMut<'_>,
+        kept: &mut [Softmax],
         memory: &mut AttentionScratch<E>,
         scratch: &mut Scratch<E::Packed>,
     ) {
@@ -65,28 +74,53 @@ impl Head {
             &mut memory.values,
         );
         for (start, end) in self.blocks() {
-            self.probabilities(input.query, start, end, memory, scratch);
+            self.scores(input.query, start, end, memory, scratch);
+            let mut powers = memory.probabilities.view_mut();
+            let (scale, padded) = (self.scale(), end.next_multiple_of(LANES));
+            E::Lanes::enter(
+                #[inline(always)]
+                || {
+                    for (row, kept) in (start..end).zip(&mut kept[start..end]) {
+                        *kept = exponentials::<E::Lanes>(powers.row(row, padded), row + 1, scale);
+                    }
+                },
+            );
+            let shape = Shape {
+                rows: end - start,
+                inner: end,
+                columns: d_head,
+            };
+            let (powers, values) = (powers.view().at(start, 0), &memory.values);
             E::multiply(
                 out.at(start, 0),
                 Write::Replace,
-                memory.probabilities.view().at(start, 0),
-                &memory.values,
+                powers,
+                values,
                 seq_len,
-                Shape {
-                    rows: end - start,
-                    inner: end,
-                    columns: d_head,
-                },
+                shape,
                 scratch,
+            );
+            // Dividing the few columns of the output by the sum is cheaper than dividing the powers.
+            E::Lanes::enter(
+                #[inline(always)]
+                || {
+                    for (row, kept) in (start..end).zip(&kept[start..end]) {
+                        multiply_row::<E::Lanes>(out.row(row, d_head), kept.share);
+                    }
+                },
             );
         }
     }
 
     /// From `d_out` `[seq_len, d_head]`: the gradients of query, key and value, which lie `d_model`
-    /// columns apart from the first column of `d_input`.
+    /// columns apart from the first column of `d_input`. `out` and `kept` are those of
+    /// [`Head::forward`].
+    #[expect(clippy::too_many_arguments)]
     pub fn backward<E: Engine>(
         self,
         input: HeadInput<'_>,
+        out: Rows<'_>,
+        kept: &[Softmax],
         d_out: Rows<'_>,
         d_input: &mut RowsMut<'_>,
         d_model: usize,
@@ -102,58 +136,78 @@ impl Head {
             &mut memory.values,
         );
         for (start, end) in self.blocks() {
-            self.probabilities(input.query, start, end, memory, scratch);
+            self.scores(input.query, start, end, memory, scratch);
+            let shape = Shape {
+                rows: end - start,
+                inner: d_head,
+                columns: end,
+            };
+            let (d_out_block, values) = (d_out.at(start, 0), &memory.values);
+            let mut gradients = memory.gradients.view_mut();
+            let place = gradients.at(start, 0);
             E::multiply(
-                memory.gradients.view_mut().at(start, 0),
+                place,
                 Write::Replace,
-                d_out.at(start, 0),
-                &memory.values,
+                d_out_block,
+                values,
                 d_head,
-                Shape {
-                    rows: end - start,
-                    inner: d_head,
-                    columns: end,
-                },
+                shape,
                 scratch,
             );
-            self.score_gradients::<E>(start, end, memory);
+            let mut scores = memory.probabilities.view_mut();
+            let (scale, padded) = (self.scale(), end.next_multiple_of(LANES));
+            E::Lanes::enter(
+                #[inline(always)]
+                || {
+                    for (row, kept) in (start..end).zip(&kept[start..end]) {
+                        let (out, d_out) = (out.row(row, d_head), d_out.row(row, d_head));
+                        let mean = dot::<E::Lanes>(out, d_out);
+                        let (p, ds) = (scores.row(row, padded), gradients.row(row, padded));
+                        score_gradients::<E::Lanes>(p, ds, row + 1, *kept, mean, scale);
+                    }
+                },
+            );
         }
         // The keys are packed the other way round now: they are what the score gradients multiply.
         E::pack(Source::Inner(input.key), seq_len, d_head, &mut memory.keys);
+        let (p, ds) = (memory.probabilities.view(), memory.gradients.view());
         for (start, end) in self.blocks() {
             let rows = end - start;
+            let earlier = Shape {
+                rows,
+                inner: end,
+                columns: d_head,
+            };
             let later = Shape {
                 rows,
                 inner: seq_len - start,
                 columns: d_head,
             };
-            let d_scores = memory.gradients.view();
+            let (place, keys) = (d_input.at(start, 0), &memory.keys);
             E::multiply(
-                d_input.at(start, 0),
+                place,
                 Write::Replace,
-                d_scores.at(start, 0),
-                &memory.keys,
+                ds.at(start, 0),
+                keys,
                 seq_len,
-                Shape {
-                    rows,
-                    inner: end,
-                    columns: d_head,
-                },
+                earlier,
                 scratch,
             );
+            let (place, query) = (d_input.at(start, d_model), input.query.at(start, 0));
             E::outer(
-                d_input.at(start, d_model),
+                place,
                 Write::Replace,
-                d_scores.at(start, start),
-                input.query.at(start, 0),
+                ds.at(start, start),
+                query,
                 later,
                 scratch,
             );
+            let (place, d_out) = (d_input.at(start, 2 * d_model), d_out.at(start, 0));
             E::outer(
-                d_input.at(start, 2 * d_model),
+                place,
                 Write::Replace,
-                memory.probabilities.view().at(start, start),
-                d_out.at(start, 0),
+                p.at(start, start),
+                d_out,
                 later,
                 scratch,
             );
@@ -166,8 +220,8 @@ impl Head {
             .map(move |start| (start, self.seq_len.min(start + BLOCK)))
     }
 
-    /// Rows `start..end` of the probabilities: zero for keys after the query, up to the block's end.
-    fn probabilities<E: Engine>(
+    /// Rows `start..end` of Q Kᵀ, up to the block's last key, to `memory.probabilities`.
+    fn scores<E: Engine>(
         self,
         query: Rows<'_>,
         start: usize,
@@ -180,65 +234,21 @@ impl Head {
             keys,
             ..
         } = memory;
+        let shape = Shape {
+            rows: end - start,
+            inner: self.d_head,
+            columns: end,
+        };
         let mut probabilities = probabilities.view_mut();
+        let (place, query) = (probabilities.at(start, 0), query.at(start, 0));
         E::multiply(
-            probabilities.at(start, 0),
+            place,
             Write::Replace,
-            query.at(start, 0),
+            query,
             keys,
             self.d_head,
-            Shape {
-                rows: end - start,
-                inner: self.d_head,
-                columns: end,
-            },
+            shape,
             scratch,
-        );
-        let scale = self.scale();
-        let padded = end.next_multiple_of(LANES);
-        E::Lanes::enter(
-            #[inline(always)]
-            || {
-                for row in start..end {
-                    softmax::<E::Lanes>(probabilities.row(row, padded), row + 1, scale);
-                }
-            },
-        );
-    }
-
-    /// Rows `start..end` of `gradients`, from dP to dS = P · (dP − Σ P dP) / √d_head.
-    fn score_gradients<E: Engine>(
-        self,
-        start: usize,
-        end: usize,
-        memory: &mut AttentionScratch<E>,
-    ) {
-        let padded = end.next_multiple_of(LANES);
-        let p = memory.probabilities.view();
-        let mut ds = memory.gradients.view_mut();
-        let scale = self.scale();
-        E::Lanes::enter(
-            #[inline(always)]
-            || {
-                for row in start..end {
-                    let (p, ds) = (p.row(row, padded), ds.row(row, padded));
-                    ds[end..].fill(0.0);
-                    unsafe {
-                        let mut sum = E::Lanes::splat(0.0);
-                        for j in (0..padded).step_by(LANES) {
-                            let p = E::Lanes::load(p.as_ptr().add(j));
-                            sum = p.mul_add(E::Lanes::load(ds.as_ptr().add(j)), sum);
-                        }
-                        let mean = E::Lanes::splat(sum.sum());
-                        let scale = E::Lanes::splat(scale);
-                        for j in (0..padded).step_by(LANES) {
-                            let p = E::Lanes::load(p.as_ptr().add(j)).mul(scale);
-                            let d = E::Lanes::load(ds.as_ptr().add(j)).sub(mean);
-                            p.mul(d).store(ds.as_mut_ptr().add(j));
-                        }
-                    }
-                }
-            },
         );
     }
 
@@ -247,31 +257,90 @@ impl Head {
     }
 }
 
-/// The softmax of `scale` times the first `valid` elements; the rest becomes 0. `row` is a whole number
-/// of vectors.
+/// Replaces the first `valid` scores x by e^(scale · (x − highest)), the rest by 0. `row` is a whole
+/// number of vectors.
 #[inline(always)]
-pub(crate) fn softmax<V: Lanes>(row: &mut [f32], valid: usize, scale: f32) {
+fn exponentials<V: Lanes>(row: &mut [f32], valid: usize, scale: f32) -> Softmax {
     row[valid..].fill(f32::NEG_INFINITY);
     unsafe {
         let mut highest = V::splat(f32::NEG_INFINITY);
         for j in (0..row.len()).step_by(LANES) {
             highest = highest.max(V::load(row.as_ptr().add(j)));
         }
-        let highest = V::splat(highest.maximum());
-        let scale = V::splat(scale);
+        let highest = highest.maximum();
+        let (shift, scale) = (V::splat(highest), V::splat(scale));
         let mut sum = V::splat(0.0);
         for j in (0..row.len()).step_by(LANES) {
-            let power = V::load(row.as_ptr().add(j)).sub(highest).mul(scale).exp();
+            let power = V::load(row.as_ptr().add(j)).sub(shift).mul(scale).exp();
             sum = sum.add(power);
             power.store(row.as_mut_ptr().add(j));
         }
-        let factor = V::splat(1.0 / sum.sum());
-        for j in (0..row.len()).step_by(LANES) {
-            V::load(row.as_ptr().add(j))
-                .mul(factor)
-                .store(row.as_mut_ptr().add(j));
+        Softmax {
+            highest,
+            share: 1.0 / sum.sum(),
         }
     }
+}
+
+/// The softmax of `scale` times the first `valid` elements; the rest becomes 0. `row` is a whole number
+/// of vectors.
+#[inline(always)]
+pub(crate) fn softmax<V: Lanes>(row: &mut [f32], valid: usize, scale: f32) {
+    let Softmax { share, .. } = exponentials::<V>(row, valid, scale);
+    multiply_row::<V>(row, share);
+}
+
+#[inline(always)]
+fn multiply_row<V: Lanes>(row: &mut [f32], factor: f32) {
+    for part in row.chunks_mut(LANES) {
+        unsafe {
+            let product = V::load_first(part.as_ptr(), part.len()).mul(V::splat(factor));
+            product.store_first(part.as_mut_ptr(), part.len());
+        }
+    }
+}
+
+/// One row: scores to probabilities P, and dP to dS = P · (dP − Σ P dP) · scale, where Σ P dP is
+/// `mean`, the product of output and its gradient.
+#[inline(always)]
+fn score_gradients<V: Lanes>(
+    scores: &mut [f32],
+    gradients: &mut [f32],
+    valid: usize,
+    kept: Softmax,
+    mean: f32,
+    scale: f32,
+) {
+    scores[valid..].fill(f32::NEG_INFINITY);
+    gradients[valid..].fill(0.0);
+    let (highest, share) = (V::splat(kept.highest), V::splat(kept.share));
+    let (mean, scale) = (V::splat(mean), V::splat(scale));
+    for (scores, gradients) in scores
+        .chunks_exact_mut(LANES)
+        .zip(gradients.chunks_exact_mut(LANES))
+    {
+        unsafe {
+            let score = V::load(scores.as_ptr()).sub(highest).mul(scale);
+            let p = score.exp().mul(share);
+            p.store(scores.as_mut_ptr());
+            let ds = V::load(gradients.as_ptr()).sub(mean).mul(scale);
+            p.mul(ds).store(gradients.as_mut_ptr());
+        }
+    }
+}
+
+/// Σ a b, over whole vectors and then the lanes.
+#[inline(always)]
+pub(crate) fn dot<V: Lanes>(a: &[f32], b: &[f32]) -> f32 {
+    let mut sum = V::splat(0.0);
+    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+        let valid = a.len().min(b.len());
+        unsafe {
+            let a = V::load_first(a.as_ptr(), valid);
+            sum = a.mul_add(V::load_first(b.as_ptr(), valid), sum);
+        }
+    }
+    sum.sum()
 }
 
 #[cfg(test)]
@@ -297,12 +366,9 @@ mod tests {
         };
         let mut out = [0.0f32; 2];
         let mut memory = AttentionScratch::<Float<Portable>>::new(head);
-        head.forward(
-            input,
-            RowsMut::new(&mut out, 1),
-            &mut memory,
-            &mut Scratch::new(),
-        );
+        let mut kept = [Softmax::default(); 2];
+        let place = RowsMut::new(&mut out, 1);
+        head.forward(input, place, &mut kept, &mut memory, &mut Scratch::new());
         assert!(
             (out[0] - 4.0).abs() < 1e-6 && (out[1] - 7.0).abs() < 1e-5,
             "{out:?}"

@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
-use crate::attention::softmax;
+use crate::attention::{dot, softmax};
 use crate::buffer::{Activations, Rows, RowsMut};
 use crate::dimensions::Dimensions;
 use crate::gemm::{Engine, Scratch, Write};
 use crate::lanes::{LANES, Lanes};
 use crate::loss::log_sum_exp;
-use crate::pass::Model;
 use crate::rope::Turn;
 use crate::swiglu;
 use crate::weights::{LayerWeights, Purpose, Weights};
+use crate::workspace::Model;
 
 /// Rows that a thread takes at once.
 const BAND: usize = 64;
@@ -458,18 +458,4 @@ fn bands(
     let stride = activations.stride;
     let view = activations.view_mut();
     view.data[..rows * stride].par_chunks_mut(BAND * stride)
-}
-
-/// Σ a b, over whole vectors and then the lanes.
-#[inline(always)]
-fn dot<V: Lanes>(a: &[f32], b: &[f32]) -> f32 {
-    let mut sum = V::splat(0.0);
-    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-        let valid = a.len().min(b.len());
-        unsafe {
-            let a = V::load_first(a.as_ptr(), valid);
-            sum = a.mul_add(V::load_first(b.as_ptr(), valid), sum);
-        }
-    }
-    sum.sum()
 }

@@ -12,7 +12,8 @@
 //!   and next-token logits for generation.
 //!
 //! Underneath, in reading order: `pass` (the decoder forward and back over a chunk of sequences),
-//! `attention`, `norm`, `rope`, `swiglu`, `loss`, `adamw`; `step` (threads and buckets); `weights`
+//! `attention`, `norm`, `rope`, `swiglu`, `loss`, `adamw`; `step` (threads and buckets);
+//! `workspace` (a thread's memory); `weights`
 //! and `gemm` (packed matrices and their products, per engine); `lanes` (the vectors all loops are
 //! written in); `buffer`; `decode` (forward only,
 //! for the scorer).
@@ -40,6 +41,7 @@ mod step;
 mod swiglu;
 mod trainer;
 mod weights;
+mod workspace;
 
 pub use adamw::{AdamW, Moments};
 pub use batch::{Batch, BatchError, IGNORE};

@@ -5,131 +5,18 @@
 //! normed rows, probabilities and the activation are computed again, which costs less than to store
 //! them.
 
-use crate::attention::{AttentionScratch, Head, HeadInput};
+use crate::attention::{Head, HeadInput};
 use crate::batch::Batch;
-use crate::buffer::{Activations, Buffer, Rows};
+use crate::buffer::{Activations, Rows};
 use crate::dimensions::{Dimensions, LayerPlaces};
-use crate::gemm::{Engine, Scratch, Write};
-use crate::lanes::LANES;
+use crate::gemm::{Engine, Write};
 use crate::loss::cross_entropy;
-use crate::norm::Norm;
-use crate::rope::{Rope, Turn};
+use crate::rope::Turn;
 use crate::swiglu;
 use crate::weights::{LayerWeights, Weights};
-
-/// What all threads share: the model's sizes and the rotary tables.
-pub(crate) struct Model {
-    pub dimensions: Dimensions,
-    pub rope: Rope,
-}
-
-impl Model {
-    pub fn new(dimensions: Dimensions) -> Self {
-        let rope = Rope::new(
-            dimensions.d_head(),
-            dimensions.seq_len,
-            dimensions.rope_theta,
-        );
-        Model { dimensions, rope }
-    }
-
-    pub fn norm(&self, rows: usize) -> Norm {
-        let Dimensions {
-            d_model,
-            rms_norm_eps,
-            ..
-        } = self.dimensions;
-        Norm {
-            rows,
-            columns: d_model,
-            eps: rms_norm_eps as f32,
-        }
-    }
-}
-
-/// What one layer keeps of the way forward.
-struct LayerMemory {
-    /// The residual stream before attention, then before the feed-forward layer: `[rows, d_model]`.
-    x: Activations,
-    middle: Activations,
-    input_scales: Vec<f32>,
-    middle_scales: Vec<f32>,
-    /// `[rows, 3 d_model]`, query and key turned.
-    qkv: Activations,
-    /// `[rows, d_model]`
-    attended: Activations,
-    /// `[rows, 2 d_ff]`; on the way back their gradients.
-    gate_up: Activations,
-}
-
-/// One thread's memory for chunks of up to `rows` tokens.
-pub(crate) struct Workspace<E: Engine> {
-    rows: usize,
-    seq_len: usize,
-    layers: Vec<LayerMemory>,
-    x: Activations,
-    scales: Vec<f32>,
-    normed: Activations,
-    /// `[rows, d_ff]`: the activation, and its gradient.
-    hidden: Activations,
-    d_hidden: Activations,
-    /// `[rows, vocab_size]`
-    logits: Activations,
-    /// Gradients of the residual stream, of a norm's output and of query, key and value.
-    dx: Activations,
-    d_normed: Activations,
-    d_qkv: Activations,
-    d_norm_weight: Buffer<f32>,
-    attention: AttentionScratch<E>,
-    scratch: Scratch<E::Packed>,
-}
+use crate::workspace::{Model, Workspace};
 
 impl<E: Engine> Workspace<E> {
-    pub fn new(dimensions: &Dimensions, rows: usize, seq_len: usize) -> Self {
-        let Dimensions {
-            vocab_size,
-            d_model,
-            n_layers,
-            d_ff,
-            ..
-        } = *dimensions;
-        let layer = |_| LayerMemory {
-            x: Activations::new(rows, d_model),
-            middle: Activations::new(rows, d_model),
-            input_scales: vec![0.0; rows],
-            middle_scales: vec![0.0; rows],
-            qkv: Activations::new(rows, 3 * d_model),
-            attended: Activations::new(rows, d_model),
-            gate_up: Activations::new(rows, 2 * d_ff),
-        };
-        Workspace {
-            rows,
-            seq_len,
-            layers: (0..n_layers).map(layer).collect(),
-            x: Activations::new(rows, d_model),
-            scales: vec![0.0; rows],
-            normed: Activations::new(rows, d_model),
-            hidden: Activations::new(rows, d_ff),
-            d_hidden: Activations::new(rows, d_ff),
-            logits: Activations::new(rows, vocab_size),
-            dx: Activations::new(rows, d_model),
-            d_normed: Activations::new(rows, d_model),
-            d_qkv: Activations::new(rows, 3 * d_model),
-            d_norm_weight: Buffer::new(d_model.next_multiple_of(LANES)),
-            attention: AttentionScratch::new(Head {
-                seq_len,
-                d_head: dimensions.d_head(),
-            }),
-            scratch: Scratch::new(),
-        }
-    }
-
-    /// Whether it has room for `rows` rows in sequences of `seq_len`, and not of longer ones: what it
-    /// holds then depends on the batch alone.
-    pub fn fits(&self, rows: usize, seq_len: usize) -> bool {
-        rows <= self.rows && seq_len == self.seq_len
-    }
-
     /// Sum of −log P(target) over the chunk's targets, in nats.
     pub fn loss(
         &mut self,
@@ -170,9 +57,14 @@ impl<E: Engine> Workspace<E> {
         batch: &Batch<'_>,
         chunk: std::ops::Range<usize>,
     ) {
-        let Dimensions { d_model, d_ff, .. } = model.dimensions;
+        let Dimensions {
+            d_model,
+            d_ff,
+            n_heads,
+            ..
+        } = model.dimensions;
         let rows = chunk.len() * batch.seq_len();
-        assert!(rows <= self.rows);
+        assert!(self.fits(rows, batch.seq_len()));
         let norm = model.norm(rows);
         let tokens = chunk.clone().flat_map(|sequence| batch.inputs(sequence));
         let mut first = self.layers[0].x.view_mut();
@@ -218,8 +110,9 @@ impl<E: Engine> Workspace<E> {
             turn::<E>(model, &mut layer.qkv, rows, batch.seq_len(), Turn::Forward);
             for (head, sequence, input) in heads(model, &layer.qkv, batch.seq_len(), chunk.len()) {
                 let (row, column) = (sequence * head.seq_len, input.0 * head.d_head);
+                let kept = &mut layer.softmax[(sequence * n_heads + input.0) * head.seq_len..];
                 let mut out = layer.attended.view_mut();
-                head.forward::<E>(input.1, out.at(row, column), attention, scratch);
+                head.forward::<E>(input.1, out.at(row, column), kept, attention, scratch);
             }
             copy(&layer.x, &mut layer.middle, rows, d_model);
             let attended = layer.attended.view();
@@ -290,7 +183,12 @@ impl<E: Engine> Workspace<E> {
         gradient: &mut [f32],
         write: Write,
     ) {
-        let Dimensions { d_model, d_ff, .. } = model.dimensions;
+        let Dimensions {
+            d_model,
+            d_ff,
+            n_heads,
+            ..
+        } = model.dimensions;
         let rows = chunk.len() * batch.seq_len();
         let norm = model.norm(rows);
         let Workspace {
@@ -399,10 +297,14 @@ impl<E: Engine> Workspace<E> {
                 .backward(d_normed.view_mut(), dx.view(), rows, scratch);
             for (head, sequence, input) in heads(model, &layer.qkv, batch.seq_len(), chunk.len()) {
                 let (row, column) = (sequence * head.seq_len, input.0 * head.d_head);
+                let kept = &layer.softmax[(sequence * n_heads + input.0) * head.seq_len..];
+                let out = layer.attended.view().at(row, column);
                 let d_out = d_normed.view().at(row, column);
-                let mut d_input = d_qkv.view_mut();
-                let mut d_input = d_input.at(row, column);
-                head.backward::<E>(input.1, d_out, &mut d_input, d_model, attention, scratch);
+                let mut d_qkv = d_qkv.view_mut();
+                let place = &mut d_qkv.at(row, column);
+                head.backward::<E>(
+                    input.1, out, kept, d_out, place, d_model, attention, scratch,
+                );
             }
             turn::<E>(model, d_qkv, rows, batch.seq_len(), Turn::Back);
             let (before, scales) = (layer.x.view(), &layer.input_scales);

@@ -26,19 +26,19 @@ impl<V: Lanes> Engine for Float<V> {
 
     fn pack(source: Source<'_>, inner: usize, columns: usize, packed: &mut [f32]) {
         let panels = packed[..Self::packed_len(inner, columns)].chunks_exact_mut(inner * PANEL);
-        for (panel, packed) in panels.enumerate() {
-            let start = panel * PANEL;
-            let width = PANEL.min(columns - start);
-            match source {
-                Source::Inner(b) => {
-                    for (k, row) in packed.chunks_exact_mut(PANEL).enumerate() {
-                        row[..width].copy_from_slice(b.at(k, start).row(0, width));
-                        row[width..].fill(0.0);
+        V::enter(
+            #[inline(always)]
+            || {
+                for (panel, packed) in panels.enumerate() {
+                    let start = panel * PANEL;
+                    let width = PANEL.min(columns - start);
+                    match source {
+                        Source::Inner(b) => copy::<V>(b, start, width, packed),
+                        Source::Outer(b) => transpose(b.at(start, 0), width, inner, packed),
                     }
                 }
-                Source::Outer(b) => transpose(b.at(start, 0), width, inner, packed),
-            }
-        }
+            },
+        );
     }
 
     fn multiply(
@@ -116,7 +116,22 @@ fn pack_bands<V: Lanes>(a: Rows<'_>, rows: usize, inner: usize, packed: &mut [f3
     );
 }
 
+/// `packed[k, n] = b[k, start + n]` for `n < width`, zero for the other columns of the panel.
+#[inline(always)]
+fn copy<V: Lanes>(b: Rows<'_>, start: usize, width: usize, packed: &mut [f32]) {
+    for (k, packed) in packed.chunks_exact_mut(PANEL).enumerate() {
+        let row = b.at(k, start).row(0, width);
+        let (first, second) = row.split_at(width.min(LANES));
+        unsafe {
+            V::load_first(first.as_ptr(), first.len()).store(packed.as_mut_ptr());
+            let second = V::load_first(second.as_ptr(), second.len());
+            second.store(packed.as_mut_ptr().add(LANES));
+        }
+    }
+}
+
 /// `packed[k, n] = b[n, k]` for `n < width`, zero for the other columns of the panel.
+#[inline(always)]
 fn transpose(b: Rows<'_>, width: usize, inner: usize, packed: &mut [f32]) {
     if width < PANEL {
         packed.fill(0.0);
