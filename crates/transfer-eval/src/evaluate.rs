@@ -1,0 +1,313 @@
+//! One run over every checkpoint: score, generate, align, record; then metrics.
+//!
+//! Each checkpoint's rows go to a folder of their own under `resume/`, renamed when it is whole: a killed run goes on
+//! from the checkpoints already there. The published tables are those folders one after another, by step.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use corpus::tables::{
+    AlignmentRow, ContinuationRow, MetricRow, SampleRow, ScoreRow, ValidationScoreRow,
+};
+use corpus::{Begin, Output, Request, Stage, Table, TableReader, TableWriter, write_rows};
+use lm::{SEP, Tokenizer};
+use seed::Seed;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::aggregate::{self, Evidence, StepRows};
+use crate::alignment;
+use crate::device::DeviceChoice;
+use crate::generate::{Amount, Generator, Prompts};
+use crate::inputs::{self, Inputs};
+use crate::lexicon::FormPair;
+use crate::measure::Bootstrap;
+use crate::score::checkpoint::CheckpointModel;
+use crate::score::suite::Suite;
+use crate::score::{score, score_documents};
+
+/// What decides an evaluation's numbers, beside its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Seed of every sample, shuffle and resample.
+    pub seed: u64,
+    /// Sentences sampled a language and checkpoint.
+    pub samples: u32,
+    /// Next words sampled a cloze and checkpoint.
+    pub draws: u32,
+    /// Divides logits before sampling.
+    pub temperature: f64,
+    /// Bootstrap resamples.
+    pub bootstrap: usize,
+    /// Validation documents scored in each language.
+    pub validation_pairs: usize,
+}
+
+/// How a run goes about it; nothing here changes a number on CPU.
+#[derive(Debug, Clone)]
+pub struct Manner<'a> {
+    /// The EVAL directory.
+    pub out: &'a Path,
+    /// Replace it.
+    pub force: bool,
+    /// Go on with what is there.
+    pub resume: bool,
+    /// Where the model runs.
+    pub device: DeviceChoice,
+    /// Sequences a batch.
+    pub batch: usize,
+}
+
+impl Settings {
+    /// As the manifest holds them, with how sequences are delimited and scored.
+    pub fn to_json(&self) -> Result<Value> {
+        let mut value = serde_json::to_value(self).context("settings")?;
+        value["scoring"] = json!({
+            "start": "<sep>", "start_id": SEP, "end": "<sep>", "end_id": SEP,
+            "scored": "every token after the start, the end among them",
+            "reduction": "sum", "unit": "nats",
+        });
+        Ok(value)
+    }
+
+    /// From an EVAL manifest.
+    pub fn from_json(value: &Value) -> Result<Settings> {
+        let mut value = value.clone();
+        if let Some(object) = value.as_object_mut() {
+            object.remove("scoring");
+        }
+        serde_json::from_value(value).context("manifest.json: configuration of transfer-eval")
+    }
+
+    /// The bootstrap these settings ask for.
+    pub fn bootstrap(&self) -> Bootstrap {
+        Bootstrap {
+            seed: Seed(self.seed),
+            replicates: self.bootstrap,
+        }
+    }
+}
+
+/// Evaluates every checkpoint and publishes EVAL. Returns its metrics, or those already there under `--resume`.
+pub fn evaluate(
+    inputs: &Inputs,
+    settings: &Settings,
+    manner: &Manner<'_>,
+) -> Result<Vec<MetricRow>> {
+    let configuration = settings.to_json()?;
+    let of = |name: &str, input: &corpus::Input| (name.to_owned(), *input.fingerprint());
+    let request = Request {
+        out: manner.out,
+        force: manner.force,
+        resume: manner.resume,
+        kind: Stage::Eval,
+        tool: "transfer-eval",
+        configuration: &configuration,
+        seeds: BTreeMap::from([("eval".to_owned(), settings.seed)]),
+        inputs: [
+            of("lang", &inputs.lang),
+            of("tok", &inputs.tok),
+            of("model", &inputs.model),
+        ]
+        .into(),
+    };
+    let mut output = match Output::begin(request)? {
+        Begin::AlreadyDone => {
+            let eval = corpus::Input::open(manner.out, Stage::Eval)?;
+            tracing::info!("{}: already whole, nothing to do", manner.out.display());
+            return Ok(corpus::read_rows(&eval.file(MetricRow::FILE)?)?);
+        }
+        Begin::Fresh(output) | Begin::Resumed(output) => output,
+    };
+    let tokenizer = inputs.tokenizer()?;
+    let evidence = Evidence {
+        items: inputs::items(&inputs.lang)?,
+        nouns: inputs::nouns(&inputs.lang)?,
+        bridges: inputs::bridges(&inputs.tok)?,
+        draws: settings.draws,
+        bootstrap: settings.bootstrap(),
+    };
+    let steps = record(inputs, settings, manner, &evidence, &tokenizer, &mut output)?;
+    publish(inputs, manner, &evidence, &steps, output)
+}
+
+/// Records every checkpoint that is not yet there, and returns all steps.
+fn record(
+    inputs: &Inputs,
+    settings: &Settings,
+    manner: &Manner<'_>,
+    evidence: &Evidence,
+    tokenizer: &Tokenizer,
+    output: &mut Output,
+) -> Result<Vec<u64>> {
+    let checkpoints = inputs.checkpoints()?;
+    let device = manner.device.open()?;
+    let world = inputs::world(&inputs.lang)?;
+    let texts = inputs::validation(&inputs.lang, settings.validation_pairs)?;
+    let seed = Seed(settings.seed);
+    let amount = Amount {
+        samples: settings.samples,
+        draws: settings.draws,
+        temperature: settings.temperature,
+    };
+    let prompts = Prompts::new(&world, &evidence.items, &texts, tokenizer, amount, seed)?;
+    let mut suite: Option<Suite> = None;
+
+    let resume = output.resume_directory()?;
+    let progress = command::Progress::new("evaluate", checkpoints.len() as u64, "checkpoints");
+    let started = Instant::now();
+    let mut evaluated = 0;
+    for files in &checkpoints {
+        command::check_interrupt()?;
+        let step = files.step;
+        let done = resume.join(format!("step-{step:06}"));
+        if !done.exists() {
+            let checkpoint = inputs.read_checkpoint(files, tokenizer)?;
+            let suite = match &mut suite {
+                Some(suite) => suite,
+                none => none.insert(Suite::new(
+                    &evidence.items,
+                    &texts,
+                    tokenizer,
+                    checkpoint.config.seq_len,
+                    seed,
+                )?),
+            };
+            let model =
+                CheckpointModel::new(&checkpoint, &device, manner.batch, suite.positions())?;
+            let pairs = evidence.nouns.pairs();
+            let mut rows = StepRows {
+                scores: score(&model, suite, &evidence.items, step)?,
+                documents: score_documents(&model, suite, step)?,
+                alignment: align(&model, tokenizer, pairs, step)?,
+                ..StepRows::default()
+            };
+            let unusable = rows
+                .scores
+                .iter()
+                .filter(|row| !row.log_probability_nats.is_finite())
+                .count();
+            if unusable == 0 {
+                let generator =
+                    Generator::new(&checkpoint, &device, manner.batch, prompts.positions())?;
+                rows.samples = prompts.samples(&generator, tokenizer, step)?;
+                rows.continuations = prompts.continuations(&generator, tokenizer, step)?;
+            }
+            write_step(&done, &rows)?;
+            evaluated += 1;
+        }
+        progress.inc(1);
+    }
+    progress.finish();
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::info!(
+        "{evaluated} checkpoints in {seconds:.1} s, {} were there",
+        checkpoints.len() - evaluated
+    );
+    output.note("device", describe(&device));
+    for (role, input) in [
+        ("lang", &inputs.lang),
+        ("tok", &inputs.tok),
+        ("model", &inputs.model),
+    ] {
+        let path = fs::canonicalize(input.path()).unwrap_or_else(|_| input.path().to_owned());
+        output.note(role, path.to_string_lossy().into_owned());
+    }
+    Ok(checkpoints.into_iter().map(|files| files.step).collect())
+}
+
+fn describe(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
+/// Rows of alignment.parquet for one checkpoint: every layer.
+fn align(
+    model: &CheckpointModel,
+    tokenizer: &Tokenizer,
+    pairs: &[FormPair],
+    step: u64,
+) -> Result<Vec<AlignmentRow>> {
+    let states = |form: fn(&FormPair) -> &str| -> Result<Vec<alignment::States>> {
+        let encode = |pair: &FormPair| -> Result<Vec<u32>> {
+            Ok([vec![SEP], tokenizer.encode(form(pair))?].concat())
+        };
+        let ids: Vec<Vec<u32>> = pairs.iter().map(encode).collect::<Result<_>>()?;
+        model.mean_states(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    let majority = states(|pair| &pair.majority)?;
+    let minority = states(|pair| &pair.minority)?;
+    let layers = majority.iter().zip(&minority).zip(0..);
+    Ok(layers
+        .flat_map(|((majority, minority), layer)| {
+            alignment::rows(step, layer, pairs, majority, minority)
+        })
+        .collect())
+}
+
+/// Writes one checkpoint's rows beside their place, then gives the folder its name.
+fn write_step(done: &Path, rows: &StepRows) -> Result<()> {
+    let writing = done.with_extension("writing");
+    if writing.exists() {
+        fs::remove_dir_all(&writing).with_context(|| writing.display().to_string())?;
+    }
+    fs::create_dir_all(&writing).with_context(|| writing.display().to_string())?;
+    write_rows(&writing.join(ScoreRow::FILE), &rows.scores)?;
+    write_rows(&writing.join(ValidationScoreRow::FILE), &rows.documents)?;
+    write_rows(&writing.join(SampleRow::FILE), &rows.samples)?;
+    write_rows(&writing.join(ContinuationRow::FILE), &rows.continuations)?;
+    write_rows(&writing.join(AlignmentRow::FILE), &rows.alignment)?;
+    fs::rename(&writing, done).with_context(|| done.display().to_string())
+}
+
+/// Joins the checkpoints' rows, computes metrics from the joined files, and publishes.
+fn publish(
+    inputs: &Inputs,
+    manner: &Manner<'_>,
+    evidence: &Evidence,
+    steps: &[u64],
+    output: Output,
+) -> Result<Vec<MetricRow>> {
+    let resume = output.resume_directory()?;
+    join::<ScoreRow>(&resume, steps, &output)?;
+    join::<ValidationScoreRow>(&resume, steps, &output)?;
+    join::<SampleRow>(&resume, steps, &output)?;
+    join::<ContinuationRow>(&resume, steps, &output)?;
+    join::<AlignmentRow>(&resume, steps, &output)?;
+    let metrics = aggregate::metrics(evidence, |name| Ok(output.path(name)))?;
+    write_rows(&output.path(MetricRow::FILE), &metrics)?;
+    let scores = TableReader::<ScoreRow>::open(&output.path(ScoreRow::FILE))?.row_count();
+    let measured = json!({
+        "steps": steps,
+        "probes": evidence.items.probes.len(),
+        "scores": scores,
+        "metrics": metrics.len(),
+    });
+    let fingerprint = output.publish(measured)?;
+    tracing::debug!(
+        "{}: fingerprint {fingerprint}, of model {}",
+        manner.out.display(),
+        inputs.model.fingerprint()
+    );
+    Ok(metrics)
+}
+
+fn join<R: Table>(resume: &Path, steps: &[u64], output: &Output) -> Result<()> {
+    let mut writer = TableWriter::<R>::create(&output.path(R::FILE))?;
+    for step in steps {
+        let path = resume.join(format!("step-{step:06}")).join(R::FILE);
+        for rows in TableReader::<R>::open(&path)? {
+            for row in rows? {
+                writer.push(&row)?;
+            }
+        }
+    }
+    Ok(writer.finish()?)
+}

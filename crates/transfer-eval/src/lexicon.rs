@@ -1,0 +1,99 @@
+//! Noun forms: which concept each names, in which condition, and how frequent it is.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result};
+use corpus::tables::LexiconRow;
+use corpus::{Category, Condition, Language};
+
+/// What a noun form stands for in one language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noun {
+    /// Its concept.
+    pub concept: u32,
+    /// Majority, minority, masked or identical.
+    pub condition: Condition,
+    /// 0 is the most frequent.
+    pub frequency_rank: u32,
+}
+
+/// The nouns of lexicon.parquet.
+#[derive(Debug)]
+pub struct Nouns {
+    by_form: HashMap<(Language, String), Noun>,
+    /// (concept, majority form, minority form, condition of the minority form), uninflected, by concept.
+    pairs: Vec<FormPair>,
+}
+
+/// The two uninflected forms of a noun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormPair {
+    /// Its concept.
+    pub concept: u32,
+    /// Condition of the minority form.
+    pub condition: Condition,
+    /// A-form.
+    pub majority: String,
+    /// B-form.
+    pub minority: String,
+}
+
+/// The condition of one row's form: an A-form is majority; a B-form of a masked lemma is identical where it equals the
+/// A-form, else masked; any other B-form is minority.
+pub fn condition(row: &LexiconRow) -> Condition {
+    match (row.language, row.masked, row.identical) {
+        (Language::Majority, _, _) => Condition::Majority,
+        (Language::Minority, true, true) => Condition::Identical,
+        (Language::Minority, true, false) => Condition::Masked,
+        (Language::Minority, false, _) => Condition::Minority,
+    }
+}
+
+impl Nouns {
+    /// Gathers the nouns; where two share a form the first row keeps it.
+    pub fn new(rows: &[LexiconRow]) -> Nouns {
+        let mut by_form = HashMap::new();
+        let mut base: std::collections::BTreeMap<u32, [Option<&LexiconRow>; 2]> =
+            Default::default();
+        for row in rows.iter().filter(|row| row.category == Category::Noun) {
+            let noun = Noun {
+                concept: row.concept,
+                condition: condition(row),
+                frequency_rank: row.frequency_rank,
+            };
+            by_form
+                .entry((row.language, row.form.clone()))
+                .or_insert(noun);
+            if row.inflection == "base" {
+                base.entry(row.concept).or_default()
+                    [usize::from(row.language == Language::Minority)] = Some(row);
+            }
+        }
+        let pair = |(concept, [majority, minority]): (u32, [Option<&LexiconRow>; 2])| {
+            let (majority, minority) = (majority?, minority?);
+            Some(FormPair {
+                concept,
+                condition: condition(minority),
+                majority: majority.form.clone(),
+                minority: minority.form.clone(),
+            })
+        };
+        Nouns {
+            by_form,
+            pairs: base.into_iter().filter_map(pair).collect(),
+        }
+    }
+
+    /// The noun that `form` names.
+    pub fn get(&self, language: Language, form: &str) -> Result<Noun> {
+        let found = self.by_form.get(&(language, form.to_owned())).copied();
+        found.with_context(|| {
+            format!("lexicon.parquet: expected the {language} noun {form:?} of probes.parquet, found none")
+        })
+    }
+
+    /// Uninflected form pairs, by concept.
+    pub fn pairs(&self) -> &[FormPair] {
+        &self.pairs
+    }
+}

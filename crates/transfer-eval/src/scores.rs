@@ -1,0 +1,170 @@
+//! One checkpoint's scores: rows of scores.parquet beside the probes they belong to.
+//!
+//! Metrics are computed from the 32-bit values of the file, never from values that only memory held, so that
+//! `transfer-eval aggregate` finds the same bytes again.
+
+use anyhow::{Result, ensure};
+use corpus::tables::ScoreRow;
+
+use crate::items::Items;
+
+/// Log-probabilities of every candidate of every probe, in nats.
+#[derive(Debug)]
+pub struct StepScores {
+    /// The checkpoint's step.
+    pub step: u64,
+    /// By probe row: one value a candidate; a ladder's last one is its token-shuffled rung.
+    raw: Vec<Vec<f64>>,
+    /// By probe row: calibrated values of cloze candidates, else empty.
+    calibrated: Vec<Vec<f64>>,
+    /// By probe row: tokens scored, the final separator among them.
+    tokens: Vec<Vec<u32>>,
+    /// By probe row: the gold form's log-probability as the next word, where it was measured.
+    word: Vec<Option<f64>>,
+}
+
+/// Which of a cloze's two scores is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scoring {
+    /// log P(sentence).
+    Raw,
+    /// log P(sentence) minus the form's mean over its calibration group.
+    Calibrated,
+}
+
+impl StepScores {
+    /// Takes one step's rows, which must hold every candidate of every probe in order.
+    pub fn new(items: &Items, step: u64, rows: &[ScoreRow]) -> Result<StepScores> {
+        let mut scores = StepScores {
+            step,
+            raw: vec![],
+            calibrated: vec![],
+            tokens: vec![],
+            word: vec![],
+        };
+        let mut rows = rows.iter();
+        for (index, probe) in items.probes.iter().enumerate() {
+            let count = candidates(items, index);
+            let (mut raw, mut calibrated, mut tokens, mut word) = (vec![], vec![], vec![], None);
+            for candidate in 0..count {
+                let found = rows.next();
+                let belongs = found.is_some_and(|row| {
+                    row.probe == probe.probe && usize::from(row.candidate) == candidate
+                });
+                ensure!(
+                    belongs,
+                    "step {step}: expected the score of probe {} candidate {candidate}, found {}",
+                    probe.probe,
+                    found.map_or("no more rows".to_owned(), |row| format!(
+                        "probe {} candidate {}",
+                        row.probe, row.candidate
+                    ))
+                );
+                if let Some(row) = found {
+                    raw.push(f64::from(row.log_probability_nats));
+                    calibrated.extend(row.calibrated_nats.map(f64::from));
+                    tokens.push(u32::from(row.n_tokens));
+                    word = word.or(row.next_word_nats.map(f64::from));
+                }
+            }
+            scores.raw.push(raw);
+            scores.calibrated.push(calibrated);
+            scores.tokens.push(tokens);
+            scores.word.push(word);
+        }
+        let rest = rows.len();
+        ensure!(
+            rest == 0,
+            "step {step}: {rest} scores more than the probes have candidates"
+        );
+        Ok(scores)
+    }
+
+    /// Candidates' scores of the probe at `row`.
+    pub fn of(&self, row: usize, scoring: Scoring) -> &[f64] {
+        match scoring {
+            Scoring::Raw => &self.raw[row],
+            Scoring::Calibrated => &self.calibrated[row],
+        }
+    }
+
+    /// Candidates' lengths in tokens, the final separator counted.
+    pub fn tokens(&self, row: usize) -> &[u32] {
+        &self.tokens[row]
+    }
+
+    /// Log-probability that the gold form is the next word after the words before it, in nats.
+    pub fn next_word(&self, row: usize) -> Option<f64> {
+        self.word[row]
+    }
+
+    /// Candidates whose log-probability is not a finite number.
+    pub fn not_finite(&self) -> usize {
+        self.raw
+            .iter()
+            .flatten()
+            .filter(|nats| !nats.is_finite())
+            .count()
+    }
+}
+
+/// Rows of scores.parquet that the probe at `row` has: its candidates, and for a ladder the shuffled rung.
+pub fn candidates(items: &Items, row: usize) -> usize {
+    let own = items.probes[row].candidates.len();
+    if items.ladders.binary_search(&row).is_ok() {
+        own + 1
+    } else {
+        own
+    }
+}
+
+/// Calibrated scores, candidate by candidate, for every cloze: log P(x[f]) − mean over x' in the group of log P(x'[f]).
+///
+/// `raw`: by probe row, one value a candidate. Rows outside any group stay empty. Sums are in 64 bits over the 32-bit
+/// values of the file, in file order.
+pub fn calibrate(items: &Items, raw: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let mut calibrated = vec![Vec::new(); items.probes.len()];
+    for group in &items.groups {
+        let n_forms = items.probes[group[0]].candidates.len();
+        let mean: Vec<f64> = (0..n_forms)
+            .map(|form| {
+                group
+                    .iter()
+                    .map(|&row| f64::from(raw[row][form]))
+                    .sum::<f64>()
+                    / group.len() as f64
+            })
+            .collect();
+        for &row in group {
+            calibrated[row] = raw[row]
+                .iter()
+                .zip(&mean)
+                .map(|(&nats, mean)| (f64::from(nats) - mean) as f32)
+                .collect();
+        }
+    }
+    calibrated
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cloze_row;
+
+    #[test]
+    fn calibration_subtracts_a_forms_mean_over_its_group() {
+        let rows = vec![
+            cloze_row(0, "g", "x {} .", &["u", "v"], 0),
+            cloze_row(1, "g", "y {} .", &["u", "v"], 1),
+            cloze_row(2, "other", "z {} .", &["u", "v"], 0),
+        ];
+        let items = Items::new(rows).unwrap();
+        // u: mean of −2 and −4 is −3; v: mean of −1 and −2 is −1.5; alone, a row calibrates to zero
+        let got = calibrate(
+            &items,
+            &[vec![-2.0, -1.0], vec![-4.0, -2.0], vec![-5.0, -6.0]],
+        );
+        assert_eq!(got, [vec![1.0, 0.5], vec![-1.0, -0.5], vec![0.0, 0.0]]);
+        // raw, v wins in both contexts; calibrated, u fits the first relatively better
+    }
+}
