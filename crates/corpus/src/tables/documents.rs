@@ -342,3 +342,89 @@ impl Batch<'_> {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_rows;
+    use super::super::tests::scratch;
+    use super::*;
+
+    fn documents(n: u64) -> DocumentBatch {
+        let mut batch = DocumentBatch::new();
+        for document in 0..n {
+            let text = format!("word{document} in text .");
+            let derivation = format!("(S (N {document}))");
+            let language = if document % 3 == 0 {
+                Language::Minority
+            } else {
+                Language::Majority
+            };
+            let characters = text.len() as u32;
+            batch.push(DocumentRef {
+                document,
+                language,
+                text: &text,
+                derivation: &derivation,
+                characters,
+                sentences: 1,
+            });
+        }
+        batch
+    }
+
+    #[test]
+    fn documents_are_written_the_same_however_they_arrive() {
+        let (directory, path) = scratch();
+        let again = directory.path().join("again.parquet");
+        // More than two batches of the writer.
+        let batch = documents(10_000);
+        let mut writer = DocumentWriter::create(&path).unwrap();
+        writer.append(&batch).unwrap();
+        writer.finish().unwrap();
+        let mut writer = DocumentWriter::create(&again).unwrap();
+        let mut small = DocumentBatch::new();
+        for (index, document) in batch.iter().enumerate() {
+            small.push(document);
+            if index % 37 == 0 {
+                writer.append(&small).unwrap();
+                small.clear();
+            }
+        }
+        writer.append(&small).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            std::fs::read(&again).unwrap()
+        );
+
+        let mut expected = batch.iter();
+        scan_documents(&path, |document| {
+            assert_eq!(Some(document), expected.next());
+            Ok(())
+        })
+        .unwrap();
+        assert!(expected.next().is_none());
+        assert_eq!(read_rows::<DocumentRow>(&path).unwrap().len(), 10_000);
+    }
+
+    #[test]
+    fn a_scan_ends_where_its_caller_says() {
+        let (_directory, path) = scratch();
+        let mut writer = DocumentWriter::create(&path).unwrap();
+        writer.append(&documents(10)).unwrap();
+        writer.finish().unwrap();
+        let mut seen = 0;
+        let ended = scan_text(&path, |_, _, _| {
+            seen += 1;
+            if seen == 3 {
+                Err(anyhow::anyhow!("enough"))
+            } else {
+                Ok(())
+            }
+        });
+        assert_eq!(
+            (ended.unwrap_err().to_string(), seen),
+            ("enough".to_owned(), 3)
+        );
+    }
+}

@@ -83,7 +83,7 @@ impl<T: AnyCell> AnyCell for Option<T> {
     }
 }
 
-fn scratch() -> (tempfile::TempDir, PathBuf) {
+pub fn scratch() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("table.parquet");
     (directory, path)
@@ -137,7 +137,7 @@ round_trips! {
     alignment_there_and_back: AlignmentRow;
 }
 
-fn score(step: u64) -> ScoreRow {
+pub fn score(step: u64) -> ScoreRow {
     let calibrated_nats = (!step.is_multiple_of(3)).then_some(0.5);
     ScoreRow {
         step,
@@ -474,117 +474,6 @@ fn a_null_inside_a_list_is_refused() {
     let error = read_rows::<SegmentationRow>(&path).unwrap_err().to_string();
     assert!(
         error.ends_with("column \"ids\": found a null inside a list; was it written by tok-train?"),
-        "{error}"
-    );
-}
-
-fn documents(n: u64) -> DocumentBatch {
-    let mut batch = DocumentBatch::new();
-    for document in 0..n {
-        let text = format!("word{document} in text .");
-        let derivation = format!("(S (N {document}))");
-        let language = if document % 3 == 0 {
-            Language::Minority
-        } else {
-            Language::Majority
-        };
-        let characters = text.len() as u32;
-        batch.push(DocumentRef {
-            document,
-            language,
-            text: &text,
-            derivation: &derivation,
-            characters,
-            sentences: 1,
-        });
-    }
-    batch
-}
-
-#[test]
-fn documents_are_written_the_same_however_they_arrive() {
-    let (directory, path) = scratch();
-    let again = directory.path().join("again.parquet");
-    // More than two batches of the writer.
-    let batch = documents(10_000);
-    let mut writer = DocumentWriter::create(&path).unwrap();
-    writer.append(&batch).unwrap();
-    writer.finish().unwrap();
-    let mut writer = DocumentWriter::create(&again).unwrap();
-    let mut small = DocumentBatch::new();
-    for (index, document) in batch.iter().enumerate() {
-        small.push(document);
-        if index % 37 == 0 {
-            writer.append(&small).unwrap();
-            small.clear();
-        }
-    }
-    writer.append(&small).unwrap();
-    writer.finish().unwrap();
-    assert_eq!(
-        std::fs::read(&path).unwrap(),
-        std::fs::read(&again).unwrap()
-    );
-
-    let mut expected = batch.iter();
-    scan_documents(&path, |document| {
-        assert_eq!(Some(document), expected.next());
-        Ok(())
-    })
-    .unwrap();
-    assert!(expected.next().is_none());
-    assert_eq!(read_rows::<DocumentRow>(&path).unwrap().len(), 10_000);
-}
-
-#[test]
-fn a_scan_ends_where_its_caller_says() {
-    let (_directory, path) = scratch();
-    let mut writer = DocumentWriter::create(&path).unwrap();
-    writer.append(&documents(10)).unwrap();
-    writer.finish().unwrap();
-    let mut seen = 0;
-    let ended = scan_text(&path, |_, _, _| {
-        seen += 1;
-        if seen == 3 {
-            Err(anyhow::anyhow!("enough"))
-        } else {
-            Ok(())
-        }
-    });
-    assert_eq!(
-        (ended.unwrap_err().to_string(), seen),
-        ("enough".to_owned(), 3)
-    );
-}
-
-#[test]
-fn columns_named_at_run_time_there_and_back() {
-    let (directory, path) = scratch();
-    let column = |name: &str, values| WideColumn {
-        name: name.into(),
-        description: format!("about {name}"),
-        values,
-    };
-    let columns = [
-        column("regime", Values::Text(vec![Some("balanced".into()), None])),
-        column("world_seed", Values::Integer(vec![Some(u64::MAX), Some(0)])),
-        column("mrr", Values::Real(vec![None, Some(0.25)])),
-        column("finished", Values::Flag(vec![Some(true), None])),
-    ];
-    write_wide(&path, &columns).unwrap();
-    assert_eq!(read_wide(&path).unwrap(), columns);
-    let again = directory.path().join("again.parquet");
-    write_wide(&again, &columns).unwrap();
-    assert_eq!(
-        std::fs::read(&path).unwrap(),
-        std::fs::read(&again).unwrap()
-    );
-    write_wide(&path, &[]).unwrap();
-    assert_eq!(read_wide(&path).unwrap(), []);
-    write_rows(&path, &[score(1)]).unwrap();
-    let error = read_wide(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("column \"probe\": expected string, u64, f64 or bool, found UInt32"),
         "{error}"
     );
 }

@@ -195,3 +195,41 @@ fn extend(values: &mut Values, array: &ArrayRef) -> Result<(), BadCell> {
         Values::Flag(to) => rest(to, array),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{score, scratch};
+    use super::*;
+
+    #[test]
+    fn columns_named_at_run_time_there_and_back() {
+        let (directory, path) = scratch();
+        let column = |name: &str, values| WideColumn {
+            name: name.into(),
+            description: format!("about {name}"),
+            values,
+        };
+        let columns = [
+            column("regime", Values::Text(vec![Some("balanced".into()), None])),
+            column("world_seed", Values::Integer(vec![Some(u64::MAX), Some(0)])),
+            column("mrr", Values::Real(vec![None, Some(0.25)])),
+            column("finished", Values::Flag(vec![Some(true), None])),
+        ];
+        write_wide(&path, &columns).unwrap();
+        assert_eq!(read_wide(&path).unwrap(), columns);
+        let again = directory.path().join("again.parquet");
+        write_wide(&again, &columns).unwrap();
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            std::fs::read(&again).unwrap()
+        );
+        write_wide(&path, &[]).unwrap();
+        assert_eq!(read_wide(&path).unwrap(), []);
+        super::super::write_rows(&path, &[score(1)]).unwrap();
+        let error = read_wide(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("column \"probe\": expected string, u64, f64 or bool, found UInt32"),
+            "{error}"
+        );
+    }
+}
