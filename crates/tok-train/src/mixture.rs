@@ -105,7 +105,7 @@ pub struct LanguageMix {
     /// Characters that the regime asks for.
     pub requested_characters: u64,
     /// Characters that the weighted, rounded word counts add up to.
-    pub realized_characters: u64,
+    pub realised_characters: u64,
     /// What every word count of the language is multiplied by.
     pub weight: f64,
 }
@@ -169,7 +169,7 @@ impl Mixture {
             text_characters,
             requested_share,
             requested_characters,
-            realized_characters: characters_of(weighted),
+            realised_characters: characters_of(weighted),
             weight: if text_characters == 0 {
                 0.0
             } else {
@@ -195,14 +195,14 @@ impl Mixture {
 
     /// The mix as the manifest's `measured` states it.
     pub fn to_json(&self) -> Value {
-        let total = self.majority.realized_characters + self.minority.realized_characters;
+        let total = self.majority.realised_characters + self.minority.realised_characters;
         let part = |mix: &LanguageMix| {
             json!({
                 "text_characters": mix.text_characters,
                 "requested_share": mix.requested_share,
                 "requested_characters": mix.requested_characters,
-                "realized_characters": mix.realized_characters,
-                "realized_share": if total == 0 { 0.0 } else { mix.realized_characters as f64 / total as f64 },
+                "realised_characters": mix.realised_characters,
+                "realised_share": if total == 0 { 0.0 } else { mix.realised_characters as f64 / total as f64 },
                 "weight": mix.weight,
             })
         };
@@ -211,8 +211,9 @@ impl Mixture {
 }
 
 /// Multiplies every count by `wanted` / (characters of `words`) and rounds by largest remainder
-/// so that the characters of the result are `wanted`, short of it only by less than the shortest
-/// word. Whole-number arithmetic: the same on every machine.
+/// so that the characters of the result are `wanted` (what is left when no word fits any more goes
+/// to the shortest word, in text the full stop, of one character: then they are so exactly).
+/// Whole-number arithmetic: the same on every machine.
 fn weighted(words: &[WordCount], wanted: u64) -> Vec<WordCount> {
     let characters = u128::from(characters_of(words));
     if characters == 0 {
@@ -231,14 +232,19 @@ fn weighted(words: &[WordCount], wanted: u64) -> Vec<WordCount> {
     }
     // Equal remainders in the words' own order.
     remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (_, index, length) in remainders {
-        if left == 0 {
-            break;
-        }
+    for &(_, index, length) in &remainders {
         if length <= left {
             result[index].1 += 1;
             left -= length;
         }
+    }
+    let shortest = remainders
+        .iter()
+        .min_by_key(|(_, index, length)| (*length, *index));
+    if let Some(&(_, index, length)) = shortest
+        && length > 0
+    {
+        result[index].1 += left / length;
     }
     result
 }
@@ -273,20 +279,19 @@ mod tests {
         LanguageCounts {
             majority: words(&[(".", 10), ("ab", 10)]),
             minority: words(&[(".", 4), ("abc", 2)]),
-            ..LanguageCounts::default()
         }
     }
 
     #[test]
     fn balanced_gives_each_language_half_of_the_characters() {
         // K_A = K_B = 20. A: weight 20/30; "." 10·20/30 = 6 rem 20, "ab" 6 rem 20: 6 + 12 = 18
-        // characters, 2 left: "." (first of equals) takes 1, "ab" needs 2 and 1 is left.
+        // characters, 2 left: "." (first of equals) takes 1, "ab" needs 2, "." takes the last one.
         // B: weight 2: "." 8, "abc" 4: 8 + 12 = 20.
         let mix = Mixture::new(Regime::Balanced, &corpus()).unwrap();
-        assert_eq!(mix.words, words(&[(".", 15), ("ab", 6), ("abc", 4)]));
+        assert_eq!(mix.words, words(&[(".", 16), ("ab", 6), ("abc", 4)]));
         assert_eq!(mix.majority.requested_characters, 20);
-        assert_eq!(mix.majority.realized_characters, 19);
-        assert_eq!(mix.minority.realized_characters, 20);
+        assert_eq!(mix.majority.realised_characters, 20);
+        assert_eq!(mix.minority.realised_characters, 20);
         assert!((mix.majority.weight - 2.0 / 3.0).abs() < 1e-12);
         assert!((mix.minority.weight - 2.0).abs() < 1e-12);
     }
@@ -304,8 +309,8 @@ mod tests {
         // A alone: 40 characters, weight 4/3: "." 13 rem, "ab" 13 rem: 39 characters, one left.
         let mix = Mixture::new(Regime::Majority, &corpus()).unwrap();
         assert_eq!(mix.words, words(&[(".", 14), ("ab", 13)]));
-        assert_eq!(mix.majority.realized_characters, 40);
-        assert_eq!(mix.minority.realized_characters, 0);
+        assert_eq!(mix.majority.realised_characters, 40);
+        assert_eq!(mix.minority.realised_characters, 0);
     }
 
     #[test]
@@ -321,7 +326,7 @@ mod tests {
     fn a_language_without_text_is_refused_by_name() {
         let counts = LanguageCounts {
             majority: words(&[("ab", 3)]),
-            ..LanguageCounts::default()
+            minority: Vec::new(),
         };
         let error = Mixture::new(Regime::Balanced, &counts).unwrap_err();
         assert_eq!(
@@ -357,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn realized_characters_are_the_requested_ones(
+        fn realised_characters_are_the_requested_ones(
             majority in proptest::collection::btree_map("[a-z]{1,9}", 1u64..5000, 1..60),
             minority in proptest::collection::btree_map("[a-z]{1,9}", 1u64..5000, 1..60),
             alpha in 0.0f64..=1.0,
@@ -369,7 +374,7 @@ mod tests {
             let mut counts = LanguageCounts {
                 majority: majority.into_iter().collect(),
                 minority: minority.into_iter().collect(),
-                ..LanguageCounts::default()
+
             };
             counts.majority.insert(0, (".".to_owned(), 7));
             counts.minority.insert(0, (".".to_owned(), 7));
@@ -377,8 +382,7 @@ mod tests {
             let mix = Mixture::new(regime, &counts).unwrap();
             prop_assert_eq!(mix.majority.requested_characters + mix.minority.requested_characters, total);
             for part in [&mix.majority, &mix.minority] {
-                prop_assert!(part.realized_characters <= part.requested_characters);
-                prop_assert!(part.requested_characters - part.realized_characters < 9);
+                prop_assert_eq!(part.realised_characters, part.requested_characters);
                 let share = part.requested_characters as f64 / total as f64;
                 prop_assert!((share - part.requested_share).abs() <= 1.0 / total as f64);
             }

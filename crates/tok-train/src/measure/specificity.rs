@@ -39,15 +39,16 @@ impl Specificity {
     /// (our normalization: the share of b's specific mass that a spells). In [0, 1]; 0 where
     /// every A-form holds every token of b.
     pub fn between(&self, a: &Form, b: &Form) -> f64 {
-        let whole: f64 = b.sorted().iter().map(|id| self.weight(*id)).sum();
+        let whole = self.sum(b.sorted().iter().copied());
         if whole <= 0.0 {
             return 0.0;
         }
-        a.shared_with(b).map(|id| self.weight(id)).sum::<f64>() / whole
+        self.sum(a.shared_with(b)) / whole
     }
 
-    fn weight(&self, id: u32) -> f64 {
-        self.weights[id as usize]
+    fn sum(&self, tokens: impl Iterator<Item = u32>) -> f64 {
+        // Not `sum`, whose empty value is −0.
+        tokens.fold(0.0, |sum, id| sum + self.weights[id as usize])
     }
 }
 

@@ -1,0 +1,189 @@
+//! bridges.parquet: what the two forms of a noun share after tokenization.
+//!
+//! Where DESIGN leaves a detail open, this is how it is read:
+//! - one row per noun with a form in both languages, of its base inflection;
+//! - chance is corrected by the mean over all other nouns of the table, whatever their condition;
+//! - specificity weighs tokens by the A-forms of the same nouns, and is normalised by b's own
+//!   weight ([`crate::measure::specificity`]);
+//! - candidates of a masked noun (identical ones too) are the masked B-forms of its type, of an
+//!   unmasked one the unmasked B-forms of its type; reciprocal ranks take ties in expectation;
+//! - the translation table is learnt from all unmasked pairs of words, of every category and
+//!   inflection (affixes are no words).
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use corpus::Category;
+use corpus::tables::BridgeRow;
+use rayon::prelude::*;
+
+use crate::lexicon::{Lexicon, Pair, condition};
+use crate::measure::Form;
+use crate::measure::chance::{corrected, means_over_others};
+use crate::measure::ordered::ordered;
+use crate::measure::reciprocal_rank::expected_reciprocal_rank;
+use crate::measure::seen_coverage::seen_coverage;
+use crate::measure::shared_mass::shared_mass;
+use crate::measure::specificity::Specificity;
+use crate::measure::translation::TranslationTable;
+use crate::segmentation::Segmenter;
+
+/// How often each token occurs in the text that models are trained on, by id.
+pub struct Occurrences {
+    /// In minority text.
+    pub minority: Vec<u64>,
+    /// In all text.
+    pub all: Vec<u64>,
+}
+
+/// Computes every bridge of every noun. `seen_at_least`: k of `seen_coverage`.
+pub fn bridges(
+    lexicon: &Lexicon,
+    segmenter: &Segmenter,
+    occurrences: &Occurrences,
+    seen_at_least: u64,
+) -> Result<Vec<BridgeRow>> {
+    let pairs = lexicon.pairs();
+    let cut = |pair: &Pair| -> Result<(Form, Form)> {
+        Ok((
+            segmenter.form(&pair.majority.form)?,
+            segmenter.form(&pair.minority.form)?,
+        ))
+    };
+    let nouns: Vec<Pair> = pairs
+        .iter()
+        .filter(|pair| {
+            pair.majority.category == Category::Noun && pair.majority.inflection == "base"
+        })
+        .copied()
+        .collect();
+    let (a, b): (Vec<Form>, Vec<Form>) = nouns
+        .par_iter()
+        .map(cut)
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .unzip();
+    let unmasked: Vec<(Form, Form)> = pairs
+        .par_iter()
+        .filter(|pair| !pair.minority.masked)
+        .map(cut)
+        .collect::<Result<_>>()?;
+    let unmasked: Vec<(&Form, &Form)> = unmasked.iter().map(|(a, b)| (a, b)).collect();
+
+    let characters = segmenter.characters();
+    let table = TranslationTable::train(&unmasked, segmenter.vocab_size());
+    let specificity = Specificity::new(&a, characters);
+    let chance_mass = means_over_others(nouns.len(), |other, own| {
+        shared_mass(&a[other], &b[own], characters, 1)
+    });
+    let chance_order = means_over_others(nouns.len(), |other, own| ordered(&a[other], &b[own]));
+
+    let mut candidates: BTreeMap<(&Option<String>, bool), Vec<usize>> = BTreeMap::new();
+    for (index, pair) in nouns.iter().enumerate() {
+        let set = (&pair.minority.r#type, pair.minority.masked);
+        candidates.entry(set).or_default().push(index);
+    }
+
+    let row = |own: usize| {
+        let Pair { majority, minority } = nouns[own];
+        let (a, own_b) = (&a[own], &b[own]);
+        let mass = shared_mass(a, own_b, characters, 1);
+        let order = ordered(a, own_b);
+        let set = &candidates[&(&minority.r#type, minority.masked)];
+        let gold = set.partition_point(|index| *index < own);
+        let rank = |score: &dyn Fn(&Form) -> f64| {
+            let scores: Vec<f64> = set.iter().map(|index| score(&b[*index])).collect();
+            expected_reciprocal_rank(&scores, gold)
+        };
+        let coverage = |occurrences| seen_coverage(own_b, occurrences, characters, seen_at_least);
+        BridgeRow {
+            concept: minority.concept,
+            condition: condition(minority),
+            r#type: minority.r#type.clone().unwrap_or_default(),
+            form_majority: majority.form.clone(),
+            form_minority: minority.form.clone(),
+            ldn: f64::from(minority.ldn.unwrap_or(f32::NAN)),
+            shared_mass: mass,
+            shared_mass_multichar: shared_mass(a, own_b, characters, 2),
+            shared_mass_corrected: corrected(mass, chance_mass[own]),
+            ordered: order,
+            ordered_corrected: corrected(order, chance_order[own]),
+            specificity: specificity.between(a, own_b),
+            identifiability: rank(&|candidate| specificity.between(a, candidate)),
+            learnable: rank(&|candidate| table.score(a, candidate)),
+            seen_coverage_minority: coverage(&occurrences.minority),
+            seen_coverage_all: coverage(&occurrences.all),
+            fertility_majority: a.ids().len() as f64,
+            fertility_minority: own_b.ids().len() as f64,
+        }
+    };
+    Ok((0..nouns.len()).into_par_iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use corpus::{Condition, Language};
+
+    use super::*;
+    use crate::algorithm::{Algorithm, train};
+    use crate::lexicon::tests::noun;
+
+    #[test]
+    fn a_small_table_by_hand() {
+        // Cut into letters (and the mark ▁, of no characters): masked ab → ax, cd → yd; unmasked
+        // ef → ef.
+        let lexicon = Lexicon::new(vec![
+            noun(0, Language::Majority, "ab", true),
+            noun(0, Language::Minority, "ax", true),
+            noun(1, Language::Majority, "cd", true),
+            noun(1, Language::Minority, "yd", true),
+            noun(2, Language::Majority, "ef", false),
+            noun(2, Language::Minority, "ef", false),
+        ]);
+        let letters: BTreeSet<char> = ".abcdefxy".chars().collect();
+        let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
+        let segmenter = Segmenter::new(Algorithm::Char, tokenizer);
+        let text = segmenter
+            .text(&[("ef".to_owned(), 20), ("ax".to_owned(), 0)])
+            .unwrap();
+        let all = segmenter
+            .text(&[("ef".to_owned(), 20), ("ab".to_owned(), 30)])
+            .unwrap();
+        let occurrences = Occurrences {
+            minority: text.occurrences,
+            all: all.occurrences,
+        };
+        let rows = bridges(&lexicon, &segmenter, &occurrences, 20).unwrap();
+        assert_eq!(rows.len(), 3);
+        let near = |value: f64, hand: f64| assert!((value - hand).abs() < 1e-9, "{value} {hand}");
+
+        let row = &rows[0];
+        assert_eq!(row.condition, Condition::Masked);
+        // ▁ a b against ▁ a x: a is 1 of 2 characters, no token of two characters.
+        near(row.shared_mass, 0.5);
+        near(row.shared_mass_multichar, 0.0);
+        // Neither cd nor ef shares a letter with ax: m̄ = 0.
+        near(row.shared_mass_corrected, 0.5);
+        // Common subsequence ▁ a, 2 of 3; the others share ▁ alone, 1 of 3: (2/3 − 1/3) / (2/3).
+        near(row.ordered, 2.0 / 3.0);
+        near(row.ordered_corrected, 0.5);
+        // a: in one of three A-forms, ln 3; x in none, as one, ln 3: half of ax is explained.
+        near(row.specificity, 0.5);
+        // Candidates ax (1/2) and yd (0): first.
+        near(row.identifiability, 1.0);
+        // The table knows ▁, e and f alone; a, x, y, d are all unseen: both candidates tie.
+        near(row.learnable, 0.75);
+        // ▁ occurs, but counts no characters; a occurs 30 times in A text, x never.
+        near(row.seen_coverage_minority, 0.0);
+        near(row.seen_coverage_all, 0.5);
+        near(row.fertility_majority, 3.0);
+
+        // The unmasked noun is its only candidate and spelled whole.
+        near(rows[2].shared_mass_corrected, 1.0);
+        near(rows[2].identifiability, 1.0);
+        near(rows[2].seen_coverage_minority, 1.0);
+        assert_eq!(rows[2].condition, Condition::Minority);
+    }
+}

@@ -1,0 +1,108 @@
+//! The stage: from LANG to TOK.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use command::StageFlags;
+use corpus::{Input, Output, Request, Stage, write_rows};
+use serde_json::json;
+
+use crate::algorithm::{self, Algorithm, base_vocabulary};
+use crate::bridges::{Occurrences, bridges};
+use crate::lexicon::Lexicon;
+use crate::mixture::{Mixture, Regime};
+use crate::options::TrainFlags;
+use crate::segmentation::Segmenter;
+use crate::summary::summary;
+use crate::word_counts::count_words;
+use crate::{masked_forms, word_counts};
+
+/// Trains a tokenizer on LANG's training text, measures it and publishes TOK; prints its path.
+///
+/// # Errors
+/// A LANG that is damaged or states a masked form in minority text; an algorithm, size or regime
+/// that this LANG does not allow; a file that cannot be written.
+pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
+    let lang = Input::open(&flags.lang, Stage::Lang)?;
+    require_allowed(flags, &lang)?;
+    let configuration = flags.configuration();
+    let request = Request {
+        out: &flags.out,
+        force: stage.force,
+        resume: flags.resume,
+        kind: Stage::Tok,
+        tool: "tok-train",
+        configuration: &configuration,
+        seeds: BTreeMap::new(),
+        inputs: BTreeMap::from([("lang".to_owned(), *lang.fingerprint())]),
+    };
+    let Some(output) = Output::begin(request)?.into_output() else {
+        return command::print(flags.out.display());
+    };
+
+    let lexicon = Lexicon::read(&lang)?;
+    let counts = count_words(&lang)?;
+    masked_forms::require_absent(&lexicon, &counts, &flags.lang)?;
+    let letters = lexicon.letters(&counts, flags.algorithm)?;
+    let mixture = if flags.show_masked_forms {
+        tracing::warn!(
+            "--show-masked-forms: the tokenizer sees B† forms; a control, not to be read as a measure of transfer"
+        );
+        Mixture::new(flags.regime, &masked_forms::shown(&lexicon, &counts))?
+    } else {
+        Mixture::new(flags.regime, &counts)?
+    };
+
+    let requested = flags.requested_vocab_size();
+    let (tokenizer, text) = algorithm::train(flags.algorithm, &mixture.words, &letters, requested)?;
+    let segmenter = Segmenter::new(flags.algorithm, tokenizer);
+    let vocab_size = segmenter.vocab_size();
+    if let Some(requested) = requested.filter(|requested| vocab_size < *requested) {
+        tracing::warn!(
+            "--vocab-size {requested}: the training text fills only {vocab_size} tokens; the tokenizer has {vocab_size}"
+        );
+    }
+    command::check_interrupt()?;
+
+    let majority = segmenter.text(&counts.majority)?;
+    let minority = segmenter.text(&counts.minority)?;
+    let summary = summary(&lexicon, &segmenter, &majority, &minority)?;
+    let all = majority.occurrences.iter().zip(&minority.occurrences);
+    let occurrences = Occurrences {
+        all: all.map(|(a, b)| a + b).collect(),
+        minority: minority.occurrences,
+    };
+    let bridges = bridges(&lexicon, &segmenter, &occurrences, flags.seen_at_least)?;
+    command::check_interrupt()?;
+
+    corpus::write_file(&output.path("tokenizer.json"), text.as_bytes())?;
+    let segmentation = segmenter.rows(&lexicon)?;
+    write_rows(&output.path("segmentation.parquet"), &segmentation)?;
+    write_rows(&output.path("bridges.parquet"), &bridges)?;
+    write_rows(&output.path("summary.parquet"), &summary)?;
+    output.publish(json!({
+        "vocab_size": vocab_size,
+        "requested_vocab_size": requested,
+        "minimum_vocab_size": base_vocabulary(flags.algorithm, &letters).len(),
+        "filled": requested.is_none_or(|requested| vocab_size == requested),
+        "mix": mixture.to_json(),
+        "text": word_counts::to_json(&counts),
+        "masked_forms": masked_forms::to_json(&lexicon, &counts, flags.show_masked_forms),
+    }))?;
+    command::print(flags.out.display())
+}
+
+/// What LANG's manifest or the flags alone rule out.
+fn require_allowed(flags: &TrainFlags, lang: &Input) -> Result<()> {
+    let script = lang.manifest().configuration["script"].as_str();
+    ensure!(
+        flags.algorithm != Algorithm::ByteBpe || script != Some("disjoint"),
+        "--algorithm byte-bpe: {} has a disjoint script, but its letters would share UTF-8 lead bytes; use bpe or another algorithm over letters",
+        flags.lang.display()
+    );
+    ensure!(
+        !flags.show_masked_forms || flags.regime != Regime::Majority,
+        "--show-masked-forms: regime majority gives minority text weight 0 and would hide them again; use another --regime"
+    );
+    Ok(())
+}

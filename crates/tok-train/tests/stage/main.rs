@@ -1,0 +1,397 @@
+//! The real binary on a small LANG: what it writes, what it refuses, and that it writes the same
+//! bytes in every process and with any number of threads.
+
+mod lang;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use corpus::tables::{BridgeRow, SegmentationRow, SummaryRow};
+use corpus::{Condition, Input, Language, Stage, read_rows};
+use lang::Oddity;
+use serde_json::Value;
+
+const ALGORITHMS: [&str; 6] = ["bpe", "byte-bpe", "unigram", "wordpiece", "char", "word"];
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(oddity: Oddity) -> Self {
+        let place = Place(tempfile::tempdir().unwrap());
+        lang::write(&place.path("lang"), oddity);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs tok-train from LANG to a directory of this name.
+    fn train(&self, out: &str, flags: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tok-train"));
+        command
+            .current_dir(self.0.path())
+            .args(["--lang", "lang", "--out", out]);
+        command.args(flags).output().unwrap()
+    }
+
+    fn trained(&self, out: &str, flags: &[&str]) -> Value {
+        let output = self.train(out, flags);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{out}\n"));
+        self.manifest(out)
+    }
+
+    fn manifest(&self, out: &str) -> Value {
+        let text = std::fs::read_to_string(self.path(out).join("manifest.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn refused(&self, flags: &[&str]) -> String {
+        let output = self.train("refused", flags);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!self.path("refused").exists());
+        let text = stderr(&output);
+        let errors: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
+        assert_eq!(errors.len(), 1, "{text}");
+        errors[0].to_owned()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
+        .filter(|(name, _)| name != "run.json")
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn any_process_and_any_number_of_threads_write_the_same_bytes() {
+    let place = Place::new(Oddity::default());
+    for algorithm in ALGORITHMS {
+        let mut first = None;
+        for (run, threads) in ["1", "2", "5", "2"].into_iter().enumerate() {
+            let out = format!("{algorithm}-{run}");
+            let flags = [
+                "--algorithm",
+                algorithm,
+                "--vocab-size",
+                "300",
+                "--regime",
+                "balanced",
+                "--threads",
+                threads,
+            ];
+            place.trained(&out, &flags);
+            let written = files(&place.path(&out));
+            assert_eq!(written.len(), 5, "{algorithm}");
+            assert_eq!(
+                first.get_or_insert_with(|| written.clone()),
+                &written,
+                "{algorithm} with {threads} threads"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_realised_mix_is_the_requested_one() {
+    let place = Place::new(Oddity::default());
+    for (regime, share) in [
+        ("majority", 0.0),
+        ("minority", 1.0),
+        ("balanced", 0.5),
+        ("alpha=0", 0.5),
+    ] {
+        let measured = &place.trained(regime, &["--regime", regime])["measured"];
+        let characters =
+            |language: &str, key: &str| measured["mix"][language][key].as_u64().unwrap();
+        let of = |key| characters("majority", key) + characters("minority", key);
+        assert_eq!(of("realised_characters"), of("text_characters"), "{regime}");
+        for language in ["majority", "minority"] {
+            let realised = characters(language, "realised_characters");
+            assert_eq!(
+                realised,
+                characters(language, "requested_characters"),
+                "{regime}"
+            );
+        }
+        let realised = measured["mix"]["minority"]["realised_share"]
+            .as_f64()
+            .unwrap();
+        assert!((realised - share).abs() < 1e-4, "{regime}: {realised}");
+    }
+    let measured = &place.trained("proportional", &[])["measured"];
+    assert_eq!(measured["mix"]["majority"]["weight"], 1.0);
+    assert_eq!(measured["mix"]["minority"]["weight"], 1.0);
+}
+
+#[test]
+fn tables_agree_with_the_tokenizer() {
+    let place = Place::new(Oddity::default());
+    let measured = &place.trained("tok", &["--vocab-size", "200"])["measured"];
+    assert_eq!(measured["vocab_size"], 200);
+    assert_eq!(measured["filled"], true);
+    assert_eq!(measured["masked_forms"]["in_minority_text"], 0);
+    let input = Input::open(&place.path("tok"), Stage::Tok).unwrap();
+    let lang = Input::open(&place.path("lang"), Stage::Lang).unwrap();
+    input.require_input("lang", &lang).unwrap();
+
+    let forms: Vec<SegmentationRow> =
+        read_rows(&input.file("segmentation.parquet").unwrap()).unwrap();
+    assert_eq!(forms.len(), 192);
+    let tokenizer =
+        tokenizers::Tokenizer::from_file(input.file("tokenizer.json").unwrap()).unwrap();
+    for row in &forms {
+        let encoding = tokenizer.encode(row.form.as_str(), false).unwrap();
+        assert_eq!(row.ids, encoding.get_ids());
+        assert_eq!(row.tokens, encoding.get_tokens());
+        assert_eq!(tokenizer.decode(&row.ids, true).unwrap(), row.form);
+        assert_eq!(row.is_atom, row.n_tokens == 1);
+    }
+
+    let bridges: Vec<BridgeRow> = read_rows(&input.file("bridges.parquet").unwrap()).unwrap();
+    assert_eq!(bridges.len(), 64);
+    let of = |condition| {
+        bridges
+            .iter()
+            .filter(|row| row.condition == condition)
+            .count()
+    };
+    assert_eq!(
+        (
+            of(Condition::Masked),
+            of(Condition::Identical),
+            of(Condition::Minority)
+        ),
+        (15, 1, 48)
+    );
+    for row in &bridges {
+        for value in [
+            row.shared_mass,
+            row.shared_mass_multichar,
+            row.ordered,
+            row.specificity,
+            row.seen_coverage_minority,
+            row.seen_coverage_all,
+        ] {
+            assert!((0.0..=1.0).contains(&value), "{row:?}");
+        }
+        assert!(
+            row.shared_mass_multichar <= row.shared_mass
+                && row.seen_coverage_minority <= row.seen_coverage_all
+        );
+        assert!(
+            row.shared_mass_corrected <= row.shared_mass && row.ordered_corrected <= row.ordered
+        );
+        assert!(row.identifiability > 0.0 && row.learnable > 0.0);
+    }
+    let identical = bridges
+        .iter()
+        .find(|row| row.condition == Condition::Identical)
+        .unwrap();
+    assert!((identical.shared_mass_corrected - 1.0).abs() < 1e-12);
+
+    let summary: Vec<SummaryRow> = read_rows(&input.file("summary.parquet").unwrap()).unwrap();
+    let fertility = summary
+        .iter()
+        .find(|row| {
+            row.condition == Condition::Masked
+                && row.language == Language::Minority
+                && row.measure == "fertility"
+        })
+        .unwrap();
+    let masked: Vec<&SegmentationRow> = forms
+        .iter()
+        .filter(|row| row.condition == Condition::Masked)
+        .collect();
+    let tokens: f64 = masked.iter().map(|row| f64::from(row.n_tokens)).sum();
+    assert!((fertility.value - tokens / masked.len() as f64).abs() < 1e-12);
+}
+
+#[test]
+fn a_vocabulary_that_cannot_be_filled_is_said_so() {
+    let place = Place::new(Oddity::default());
+    for algorithm in ["bpe", "unigram", "wordpiece", "char", "word"] {
+        let out = format!("full-{algorithm}");
+        let output = place.train(&out, &["--algorithm", algorithm, "--vocab-size", "90000"]);
+        assert!(output.status.success());
+        let said = stderr(&output);
+        assert!(
+            said.contains("--vocab-size 90000: the training text fills only"),
+            "{said}"
+        );
+        let measured = &place.manifest(&out)["measured"];
+        assert_eq!(measured["filled"], false);
+        assert_eq!(measured["requested_vocab_size"], 90000);
+        assert!(measured["vocab_size"].as_u64().unwrap() < 90000);
+    }
+    // Without a request there is nothing to fill.
+    let measured = &place.trained("word", &["--algorithm", "word"])["measured"];
+    assert_eq!(measured["filled"], true);
+    assert_eq!(measured["requested_vocab_size"], Value::Null);
+}
+
+#[test]
+fn masked_forms_are_seen_only_when_asked_for() {
+    let place = Place::new(Oddity::default());
+    let words = |out: &str, flags: &[&str]| {
+        place.trained(out, &[&["--algorithm", "word"], flags].concat());
+        let forms: Vec<SegmentationRow> =
+            read_rows(&place.path(out).join("segmentation.parquet")).unwrap();
+        let masked: Vec<bool> = forms
+            .iter()
+            .filter(|row| row.condition == Condition::Masked)
+            .map(|row| row.is_atom)
+            .collect();
+        assert_eq!(masked.len(), 15);
+        masked.iter().filter(|atom| **atom).count()
+    };
+    assert_eq!(words("hidden", &[]), 0);
+    assert_eq!(words("shown", &["--show-masked-forms"]), 15);
+    let manifest = place.manifest("shown");
+    assert_eq!(manifest["configuration"]["show_masked_forms"], true);
+    assert_eq!(
+        manifest["measured"]["masked_forms"]["shown_to_tokenizer"],
+        true
+    );
+    let said = stderr(&place.train("loud", &["--show-masked-forms", "--quiet"]));
+    assert!(said.contains("the tokenizer sees B† forms"), "{said}");
+    let error = place.refused(&["--show-masked-forms", "--regime", "majority"]);
+    assert!(error.contains("weight 0"), "{error}");
+}
+
+#[test]
+fn a_leaking_language_is_refused() {
+    let place = Place::new(Oddity {
+        leak: true,
+        ..Oddity::default()
+    });
+    let error = place.refused(&[]);
+    assert!(
+        error.starts_with("error: lang: expected no masked form in minority training text"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_disjoint_script_is_refused_to_bytes_and_shares_nothing() {
+    let place = Place::new(Oddity {
+        disjoint: true,
+        ..Oddity::default()
+    });
+    let error = place.refused(&["--algorithm", "byte-bpe"]);
+    assert!(error.contains("disjoint script"), "{error}");
+    place.trained("tok", &[]);
+    let bridges: Vec<BridgeRow> = read_rows(&place.path("tok").join("bridges.parquet")).unwrap();
+    assert!(bridges.iter().all(|row| row.shared_mass.abs() < 1e-12));
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    let place = Place::new(Oddity {
+        majority_only: true,
+        ..Oddity::default()
+    });
+    let error = place.refused(&["--vocab-size", "5"]);
+    assert!(
+        error.contains("--vocab-size 5: bpe needs at least"),
+        "{error}"
+    );
+    let error = place.refused(&["--regime", "balanced"]);
+    assert!(
+        error.contains("use --regime majority or proportional"),
+        "{error}"
+    );
+    place.trained("tok", &[]);
+    let output = place.train("tok", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+    assert!(place.train("tok", &["--resume"]).status.success());
+    assert!(place.train("tok", &["--force"]).status.success());
+
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tok-train"));
+        command
+            .current_dir(place.0.path())
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    let wrong = run(&["--lang", "tok", "--out", "x"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("tok"), "{}", stderr(&wrong));
+    let missing = run(&["--lang", "nowhere", "--out", "x"]);
+    assert!(
+        stderr(&missing).starts_with("error: nowhere"),
+        "{}",
+        stderr(&missing)
+    );
+    assert_eq!(run(&["--lang", "lang"]).status.code(), Some(2));
+    assert_eq!(
+        run(&["--lang", "lang", "--out", "x", "--regime", "most"])
+            .status
+            .code(),
+        Some(2)
+    );
+    let concept = run(&["show", "tok", "zzz"]);
+    assert!(
+        stderr(&concept).contains("no concept or form \"zzz\""),
+        "{}",
+        stderr(&concept)
+    );
+}
+
+#[test]
+fn show_and_encode_print_for_people_and_for_programs() {
+    let place = Place::new(Oddity::default());
+    place.trained("tok", &["--vocab-size", "100"]);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tok-train"));
+        let output = command
+            .current_dir(place.0.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run(&["show", "tok", "0", "4"]);
+    for part in [
+        "vocab_size 100",
+        "fertility",
+        "B†",
+        "shared_mass_corrected",
+        "[▁",
+    ] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    std::fs::write(place.path("lines.txt"), "kalu .\n\nmito sa .\n").unwrap();
+    let ids = run(&["encode", "tok", "lines.txt"]);
+    let tokenizer = tokenizers::Tokenizer::from_file(place.path("tok/tokenizer.json")).unwrap();
+    let expected: Vec<String> = ["kalu .", "", "mito sa ."]
+        .iter()
+        .map(|line| {
+            let encoding = tokenizer.encode(*line, false).unwrap();
+            let ids: Vec<String> = encoding.get_ids().iter().map(u32::to_string).collect();
+            ids.join(" ") + "\n"
+        })
+        .collect();
+    assert_eq!(ids, expected.concat());
+}
