@@ -20,12 +20,9 @@ use crate::workspace::{Model, Workspace};
 /// Gradient buckets of a batch: the most threads that a step can use.
 pub const BUCKETS: usize = 8;
 
-/// Tokens that one thread takes through the model at once, if a sequence is no longer. More of them read
-/// and write the gradient less often, fewer leave the activations in the cache: what gains more depends
-/// on the gradient's size.
-fn chunk_tokens(parameter_count: usize) -> usize {
-    if parameter_count < 1 << 21 { 256 } else { 512 }
-}
+/// Tokens that one thread takes through the model at once, if a sequence is no longer. More of them
+/// would read and write the gradient less often, but leave less of the activations in the cache.
+const CHUNK_TOKENS: usize = 256;
 
 /// Elements of one piece of the reduction and of the update.
 const PIECE: usize = 1 << 14;
@@ -117,7 +114,7 @@ impl<E: Engine> Step<E> {
         let dimensions = model.dimensions;
         pool.install(|| weights.pack(parameters, dimensions.d_model));
         let used = buckets.len().min(batch.rows());
-        let chunk = (chunk_tokens(parameters.len()) / batch.seq_len()).clamp(1, batch.rows());
+        let chunk = (CHUNK_TOKENS / batch.seq_len()).clamp(1, batch.rows());
         let next = AtomicUsize::new(0);
         pool.broadcast(|context| {
             E::begin_thread();

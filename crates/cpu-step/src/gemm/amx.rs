@@ -19,6 +19,13 @@ pub(crate) type AmxBf16 = Bfloat<Amx<Hardware>>;
 /// Bytes from one row of a packed tile to the next.
 const TILE_ROW: usize = 64;
 
+/// Inner indices of one pass over C.
+const INNER_BLOCK: usize = 256;
+
+/// Panels times inner indices of the part of B (32 KiB) that stays in the first cache while all rows of
+/// A go by, so that A comes from the second cache once a group of panels, not once a panel.
+const GROUP: usize = 512;
+
 /// Whether the CPU has AMX-BF16 and the kernel lets this process use it. Asks the kernel once.
 pub(crate) fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
@@ -164,30 +171,38 @@ impl<T: Tiles> Kernel for Amx<T> {
             c_stride,
         } = product;
         let mut edge = [0.0f32; PANEL * PANEL];
-        for column in (0..shape.columns).step_by(PANEL) {
-            let width = PANEL.min(shape.columns - column);
-            for row in (0..shape.rows).step_by(PANEL) {
-                let height = PANEL.min(shape.rows - row);
-                unsafe {
-                    let a = a.add(row * a_stride);
-                    let b = b.add(column / LANES * panel);
-                    let c = c.add(row * c_stride + column);
-                    let operands = Operands {
-                        a,
-                        a_stride,
-                        b,
-                        panel,
-                        inner: shape.inner,
-                    };
-                    if height == PANEL && width == PANEL {
-                        block::<T>(operands, c, c_stride, add);
-                        continue;
-                    }
-                    block::<T>(operands, edge.as_mut_ptr(), PANEL, false);
-                    for (i, sums) in edge.chunks_exact(PANEL).take(height).enumerate() {
-                        for (j, sum) in sums.iter().take(width).enumerate() {
-                            let place = c.add(i * c_stride + j);
-                            *place = if add { *place + sum } else { *sum };
+        for start in (0..shape.inner).step_by(INNER_BLOCK) {
+            let inner = INNER_BLOCK.min(shape.inner - start);
+            let add = add || start > 0;
+            let group = GROUP / inner * PANEL;
+            for first in (0..shape.columns).step_by(group) {
+                let columns = shape.columns.min(first + group);
+                for row in (0..shape.rows).step_by(PANEL) {
+                    let height = PANEL.min(shape.rows - row);
+                    for column in (first..columns).step_by(PANEL) {
+                        let width = PANEL.min(shape.columns - column);
+                        unsafe {
+                            let a = a.add(row * a_stride + start);
+                            let b = b.add(column / LANES * panel + start * LANES);
+                            let c = c.add(row * c_stride + column);
+                            let operands = Operands {
+                                a,
+                                a_stride,
+                                b,
+                                panel,
+                                inner,
+                            };
+                            if height == PANEL && width == PANEL {
+                                block::<T>(operands, c, c_stride, add);
+                                continue;
+                            }
+                            block::<T>(operands, edge.as_mut_ptr(), PANEL, false);
+                            for (i, sums) in edge.chunks_exact(PANEL).take(height).enumerate() {
+                                for (j, sum) in sums.iter().take(width).enumerate() {
+                                    let place = c.add(i * c_stride + j);
+                                    *place = if add { *place + sum } else { *sum };
+                                }
+                            }
                         }
                     }
                 }

@@ -319,16 +319,35 @@ pub(crate) mod tests {
                     inner,
                     columns,
                 };
-                E::begin_thread();
-                let found = both::<E>(shape);
-                E::end_thread();
-                assert_eq!(
-                    found,
-                    both::<Float<Portable>>(shape),
-                    "{rows} {inner} {columns}"
-                );
+                check::<E>(shape);
             }
         }
+        // More inner indices than one pass takes.
+        check::<E>(Shape {
+            rows: 33,
+            inner: 300,
+            columns: 130,
+        });
+        check::<E>(Shape {
+            rows: 64,
+            inner: 520,
+            columns: 64,
+        });
+    }
+
+    fn check<E: Engine>(shape: Shape) {
+        let Shape {
+            rows,
+            inner,
+            columns,
+        } = shape;
+        E::begin_thread();
+        let found = both::<E>(shape);
+        E::end_thread();
+        assert!(
+            found == both::<Float<Portable>>(shape),
+            "{rows} {inner} {columns}"
+        );
     }
 
     fn both<E: Engine>(shape: Shape) -> Vec<Vec<f32>> {
@@ -337,7 +356,7 @@ pub(crate) mod tests {
             inner,
             columns,
         } = shape;
-        let stride = 140;
+        let stride = inner.max(130) + 10;
         let fill = |height: usize, salt: usize| -> Vec<f32> {
             let number = |i: usize| ((i * 31 + i / 7 * salt) % 17) as f32 - 8.0;
             (0..height * stride + PANEL).map(number).collect()
