@@ -188,6 +188,8 @@ fn hold_out_relations(
                 && ontology.nouns[o1 as usize].kind == ontology.nouns[o2 as usize].kind;
             if s1 != s2
                 && o1 != o2
+                && s1 != o2
+                && s2 != o1
                 && alike
                 && crossed_false
                 && four.iter().all(|pair| !taken.contains(pair))

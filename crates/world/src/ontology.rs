@@ -401,12 +401,18 @@ fn draw_relations(
             }
             let mut pairs = Vec::new();
             for subject in ontology.nouns_of(subject) {
+                // Nothing stands in a relation to itself.
+                let others: Vec<NounId> = objects
+                    .iter()
+                    .copied()
+                    .filter(|&object| object != subject)
+                    .collect();
                 for index in rand::seq::index::sample(
                     &mut rng,
-                    objects.len(),
+                    others.len(),
                     group.objects_per_subject.into(),
                 ) {
-                    pairs.push((subject, objects[index]));
+                    pairs.push((subject, others[index]));
                 }
             }
             pairs.sort_unstable();

@@ -198,11 +198,10 @@ impl Sampler<'_> {
                 }
             } else {
                 let noun = all[rng.rng.random_range(0..all.len() as u32) as usize];
-                if subjects
-                    .as_slice()
-                    .iter()
-                    .any(|&subject| true_ones[subject as usize].contains(&noun))
-                {
+                let said_or_self = |&subject: &NounId| {
+                    subject == noun || true_ones[subject as usize].contains(&noun)
+                };
+                if subjects.as_slice().iter().any(said_or_self) {
                     continue;
                 }
                 others_left = vec![noun];
