@@ -1,2 +1,115 @@
-//! stub
-fn main() {}
+//! `study`: plans, watches and reports studies.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use study::artifact::Stage;
+use study::{plan, report, stage, status};
+
+/// Hundreds of controlled runs from one file, and the report that answers its questions
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "\
+A study from beginning to end:
+  study plan data/studies/demo.toml --out out/demo
+  make -C out/demo -j2
+  study status out/demo
+  study report out/demo --out out/demo/report"
+)]
+struct Cli {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    stage: command::StageFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Expand a study file into a directory with a Makefile and one row per run
+    Plan {
+        /// The study file
+        study: PathBuf,
+        /// Directory to plan into; what it has built already is used again
+        #[arg(long)]
+        out: PathBuf,
+        /// Write Slurm job arrays as well
+        #[arg(long)]
+        slurm: bool,
+    },
+    /// Say what is done, running, failed and left, and how long it still takes
+    Status {
+        /// A planned study
+        directory: PathBuf,
+    },
+    /// Write tables, figures and a page from whatever has finished; prints the main table and the page's path
+    Report {
+        /// Planned studies, evaluation or tokenizer directories, or one earlier report to draw again
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// Directory to write
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make one artifact (what the Makefile's recipes call): lock, log, marks
+    #[command(hide = true)]
+    Stage {
+        /// The artifact's name
+        name: String,
+        /// The stage's command line
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli: Cli = command::parse();
+    command::run(&cli.stage, || match &cli.action {
+        Action::Plan { study, out, slurm } => {
+            let program =
+                std::env::current_exe().context("study: cannot tell where its binary is")?;
+            let binaries = program
+                .parent()
+                .context("study: its binary has no directory")?;
+            let summary = plan::plan(study, out, binaries, *slurm)?;
+            if cli.stage.quiet {
+                return Ok(());
+            }
+            command::print(summary_text(&summary))?;
+            command::print(format!("next: make -C {} -jN", out.display()))
+        }
+        Action::Status { directory } => {
+            command::print(status::print(directory, &status::status(directory)?))
+        }
+        Action::Report { inputs, out } => {
+            command::print(report::report(inputs, out, cli.stage.force)?)
+        }
+        Action::Stage { name, command } => stage::run(name, command, cli.stage.quiet),
+    })
+}
+
+fn summary_text(summary: &plan::Summary) -> String {
+    let mut table = command::Table::new(&["stage", "artifacts", "built", "left"]);
+    for (stage, all, built) in &summary.stages {
+        table.row(vec![
+            Stage::name(*stage).into(),
+            all.to_string(),
+            built.to_string(),
+            (all - built).to_string(),
+        ]);
+    }
+    let mut text = format!(
+        "{table}\n{} runs of the grid, {} of controls\n",
+        summary.runs, summary.controls
+    );
+    if !summary.unused.is_empty() {
+        text += &format!(
+            "{} artifacts there that this plan does not want: {}\n",
+            summary.unused.len(),
+            summary.unused.join(" ")
+        );
+    }
+    text
+}

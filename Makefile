@@ -1,0 +1,45 @@
+# The lab's everyday commands; `make` alone lists them.
+
+CARGO ?= cargo
+# Artifacts built at once in a study; each takes the machine's cores / JOBS threads.
+JOBS ?= 1
+DEMO := out/demo
+BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test doc bench bench-train interop build-cuda clean-demo
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+build: ## build the five binaries into target/release
+	@$(CARGO) build --release --locked $(BINARIES)
+
+demo: build ## build, then one small study through all stages, with its report (minutes on 2 cores)
+	@target/release/study plan data/studies/demo.toml --out $(DEMO) --quiet
+	@$(MAKE) --no-print-directory -C $(DEMO) -j$(JOBS)
+	@target/release/study report $(DEMO) --out $(DEMO)/report --force --quiet
+
+test: ## check the format, lint (warnings denied), run all tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --release --locked --workspace
+
+doc: ## the API's documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
+
+bench: ## benchmarks of every crate that has some
+	$(CARGO) bench --locked --workspace --benches
+
+clean-demo: ## delete the demo's results
+	rm -rf $(DEMO)
+
+# What needs more than a Rust toolchain stands in scripts of its own.
+bench-train: ## training speed beside PyTorch (makes its own Python environment)
+	@scripts/bench-train.sh
+
+interop: ## other people's tools on our files (makes its own Python environment, several GB)
+	@tests/interop/run.sh
+
+build-cuda: ## build with CUDA on a machine without a GPU
+	@scripts/build-cuda.sh

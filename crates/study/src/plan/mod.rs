@@ -1,0 +1,139 @@
+//! `study plan`: a study's runs as a directory that make or Slurm builds.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `Makefile` | one target per artifact |
+//! | `runs.parquet` | one row per run: label, every knob, the artifact of each stage |
+//! | `study.toml` | the study as planned |
+//! | `worlds/` | world files and grammars as resolved |
+//! | `artifacts/`, `logs/`, `state/` | what the stages write |
+
+pub mod make;
+pub mod runs;
+pub mod slurm;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::artifact::{Artifacts, Stage};
+use crate::grid::Study;
+use crate::world_file::WorldFiles;
+
+/// What a plan holds, for printing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Runs of the grid.
+    pub runs: usize,
+    /// Runs of each control that are not runs of the grid.
+    pub controls: usize,
+    /// For each stage: artifacts, and how many are built.
+    pub stages: Vec<(Stage, usize, usize)>,
+    /// Artifacts in the directory that the plan no longer wants.
+    pub unused: Vec<String>,
+}
+
+/// Plans the study at `study_path` into `out`, for binaries in `binaries`; writes only what changed.
+///
+/// # Errors
+/// Where the study or its worlds cannot be read, or `out` cannot be written.
+pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Result<Summary> {
+    let study = Study::open(study_path)?;
+    let runs = study.runs()?;
+    let mut worlds = WorldFiles::default();
+    let artifacts = Artifacts::of(&runs, study.last_stage, &mut worlds)?;
+    for directory in [out.to_owned(), out.join("worlds")] {
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+    }
+    for (name, text) in worlds.files() {
+        write_if_changed(&out.join("worlds").join(name), text.as_bytes())?;
+    }
+    let text = std::fs::read(study_path)
+        .with_context(|| format!("{}: cannot read the study", study_path.display()))?;
+    write_if_changed(&out.join("study.toml"), &text)?;
+    let mut seen = BTreeSet::new();
+    let last = artifacts
+        .of_run
+        .iter()
+        .filter_map(|names| names.values().last());
+    let wanted: Vec<String> = last
+        .filter(|name| seen.insert(name.as_str()))
+        .cloned()
+        .collect();
+    let binaries = std::path::absolute(binaries)
+        .with_context(|| format!("{}: no directory", binaries.display()))?;
+    let makefile = make::makefile(
+        &study.name,
+        &artifacts.list,
+        &wanted,
+        &binaries.to_string_lossy(),
+    );
+    write_if_changed(&out.join("Makefile"), makefile.as_bytes())?;
+    let beside = out.join(".runs.parquet");
+    runs::write(&beside, &study.name, &runs, &artifacts.of_run)?;
+    let bytes =
+        std::fs::read(&beside).with_context(|| format!("{}: cannot read", beside.display()))?;
+    write_if_changed(&out.join("runs.parquet"), &bytes)?;
+    std::fs::remove_file(&beside)
+        .with_context(|| format!("{}: cannot remove", beside.display()))?;
+    if slurm {
+        slurm::write(out, &artifacts.list)?;
+    }
+    let built = |name: &str| {
+        out.join("artifacts")
+            .join(name)
+            .join("manifest.json")
+            .exists()
+    };
+    let stages = Stage::ALL.into_iter().filter_map(|stage| {
+        let names: Vec<&str> = artifacts
+            .list
+            .iter()
+            .filter(|artifact| artifact.stage == stage)
+            .map(|artifact| artifact.name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| {
+            (
+                stage,
+                names.len(),
+                names.iter().filter(|name| built(name)).count(),
+            )
+        })
+    });
+    let planned: BTreeSet<&str> = artifacts
+        .list
+        .iter()
+        .map(|artifact| artifact.name.as_str())
+        .collect();
+    let there = std::fs::read_dir(out.join("artifacts"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut unused: Vec<String> = there
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| {
+            Stage::ALL
+                .iter()
+                .any(|stage| name.starts_with(stage.name()))
+                && !name.contains('.')
+                && !planned.contains(name.as_str())
+        })
+        .collect();
+    unused.sort();
+    Ok(Summary {
+        runs: runs.iter().filter(|run| run.label == "main").count(),
+        controls: runs.iter().filter(|run| run.label != "main").count(),
+        stages: stages.collect(),
+        unused,
+    })
+}
+
+/// Writes `bytes` unless the file holds them, so that planning again changes no file's time.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    std::fs::write(path, bytes).with_context(|| format!("{}: cannot write", path.display()))
+}

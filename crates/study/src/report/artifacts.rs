@@ -1,0 +1,219 @@
+//! What a report takes from single directories: LANG's clozes, TOK's figures, EVAL's scores.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::Result;
+use corpus::tables::{BridgeRow, ProbeRow, ScoreRow, SummaryRow};
+use corpus::{Condition, Input, ProbeSet, ProbeStage, TableReader, read_rows};
+use serde_json::Value;
+
+use super::data::{Concept, names};
+use super::gather::find;
+use super::statistics::{chance_reciprocal_rank, mean, reciprocal_rank};
+
+/// A concept's mean reciprocal rank, and what guessing has.
+pub type Ranks = BTreeMap<u32, (f64, f64)>;
+
+/// What a LANG directory contributes.
+#[derive(Debug, Clone, Default)]
+pub struct Lang {
+    /// Realised values.
+    pub values: BTreeMap<String, f64>,
+    /// Masked clozes of the primary set by probe number: concept, gold, candidates.
+    clozes: HashMap<u32, (u32, usize, usize)>,
+}
+
+impl Lang {
+    /// Reads a LANG directory.
+    ///
+    /// # Errors
+    /// Where it is damaged or its probes cannot be read.
+    pub fn read(path: &Path) -> Result<Lang> {
+        let input = Input::open(path, corpus::Stage::Lang)?;
+        let mut lang = Lang::default();
+        let shares = [
+            ["minority_share", "characters"],
+            ["minority_share_characters", ""],
+            ["realised", "minority_share"],
+        ];
+        let share = shares.iter().find_map(|keys| {
+            let keys: Vec<&str> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
+            find(&input.manifest().measured, &keys)?.as_f64()
+        });
+        if let Some(share) = share {
+            lang.values.insert(names::SHARE.to_owned(), share);
+        }
+        for batch in TableReader::<ProbeRow>::open(&input.file("probes.parquet")?)? {
+            for probe in batch? {
+                let wanted = probe.stage == ProbeStage::Lexical
+                    && probe.set == ProbeSet::Primary
+                    && probe.condition == Condition::Masked;
+                if let (true, Some(concept)) = (wanted, probe.concept) {
+                    lang.clozes.insert(
+                        probe.probe,
+                        (concept, usize::from(probe.gold), probe.candidates.len()),
+                    );
+                }
+            }
+        }
+        Ok(lang)
+    }
+
+    /// Mean calibrated reciprocal rank of each masked concept over its contexts at one step of an EVAL. A concept with a
+    /// score that is not finite is left out.
+    ///
+    /// # Errors
+    /// Where the EVAL is damaged or its scores cannot be read.
+    pub fn reciprocal_ranks(&self, eval: &Path, step: u64) -> Result<Ranks> {
+        if self.clozes.is_empty() {
+            return Ok(Ranks::new());
+        }
+        let input = Input::open(eval, corpus::Stage::Eval)?;
+        let mut scores: HashMap<u32, Vec<Option<f64>>> = HashMap::new();
+        for batch in TableReader::<ScoreRow>::open(&input.file("scores.parquet")?)? {
+            for row in batch?.into_iter().filter(|row| row.step == step) {
+                let Some((_, _, candidates)) = self.clozes.get(&row.probe) else {
+                    continue;
+                };
+                let of_probe = scores
+                    .entry(row.probe)
+                    .or_insert_with(|| vec![None; *candidates]);
+                if let Some(score) = of_probe.get_mut(usize::from(row.candidate)) {
+                    *score = row.calibrated_nats.map(f64::from);
+                }
+            }
+        }
+        let mut by_concept: BTreeMap<u32, Vec<Option<(f64, f64)>>> = BTreeMap::new();
+        for (probe, (concept, gold, candidates)) in &self.clozes {
+            let Some(scores) = scores.get(probe) else {
+                continue;
+            };
+            let scores: Option<Vec<f64>> = scores.iter().copied().collect();
+            let rank = scores.and_then(|scores| reciprocal_rank(&scores, *gold));
+            by_concept
+                .entry(*concept)
+                .or_default()
+                .push(rank.map(|rank| (rank, chance_reciprocal_rank(*candidates))));
+        }
+        let averaged = by_concept.into_iter().filter_map(|(concept, ranks)| {
+            let mut ranks = ranks.into_iter().collect::<Option<Vec<_>>>()?;
+            // Contexts come in a map's order; sums should not depend on it.
+            ranks.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (values, chances): (Vec<f64>, Vec<f64>) = ranks.into_iter().unzip();
+            Some((concept, (mean(&values), mean(&chances))))
+        });
+        Ok(averaged.collect())
+    }
+}
+
+/// What a TOK directory contributes.
+#[derive(Debug, Clone, Default)]
+pub struct Tok {
+    /// Realised values, tokenizer figures and bridge means.
+    pub values: BTreeMap<String, f64>,
+    /// BLAKE3 of `tokenizer.json`.
+    pub blake3: String,
+    bridges: Vec<BridgeRow>,
+}
+
+impl Tok {
+    /// Reads a TOK directory.
+    ///
+    /// # Errors
+    /// Where it is damaged or a table cannot be read.
+    pub fn read(path: &Path) -> Result<Tok> {
+        let input = Input::open(path, corpus::Stage::Tok)?;
+        let manifest = input.manifest();
+        let mut values = BTreeMap::new();
+        let mut take = |name: &str, keys: &[&str]| {
+            if let Some(value) = find(&manifest.measured, keys).and_then(Value::as_f64) {
+                values.insert(name.to_owned(), value);
+            }
+        };
+        take(names::VOCAB_SIZE, &["vocab_size"]);
+        take(names::TOKENIZER_SHARE, &["minority", "realised_share"]);
+        for row in read_rows::<SummaryRow>(&input.file("summary.parquet")?)? {
+            values.insert(
+                format!("tok.{}.{}.{}", row.language, row.condition, row.measure),
+                row.value,
+            );
+        }
+        let bridges: Vec<BridgeRow> = read_rows(&input.file("bridges.parquet")?)?;
+        for condition in [Condition::Masked, Condition::Minority, Condition::Identical] {
+            let rows: Vec<&BridgeRow> = bridges
+                .iter()
+                .filter(|row| row.condition == condition)
+                .collect();
+            let mut put = |name: &str, value: fn(&BridgeRow) -> f64| {
+                let all: Vec<f64> = rows
+                    .iter()
+                    .map(|row| value(row))
+                    .filter(|value| value.is_finite())
+                    .collect();
+                if !all.is_empty() {
+                    values.insert(format!("bridge.{condition}.{name}"), mean(&all));
+                }
+            };
+            put("shared_mass", |row| row.shared_mass);
+            put("shared_mass_multichar", |row| row.shared_mass_multichar);
+            put("shared_mass_corrected", |row| row.shared_mass_corrected);
+            put("ordered_corrected", |row| row.ordered_corrected);
+            put("specificity", |row| row.specificity);
+            put("identifiability", |row| row.identifiability);
+            put("learnable", |row| row.learnable);
+            put("seen_coverage_minority", |row| row.seen_coverage_minority);
+            put("seen_coverage_all", |row| row.seen_coverage_all);
+            put("fertility_majority", |row| row.fertility_majority);
+            put("fertility_minority", |row| row.fertility_minority);
+            put("atom_share_majority", |row| {
+                f64::from(u8::from(is_atom(row)))
+            });
+            put("ldn", |row| row.ldn);
+            if !rows.is_empty() {
+                values.insert(format!("bridge.{condition}.concepts"), rows.len() as f64);
+            }
+        }
+        if let Some(ldn) = values.get("bridge.masked.ldn").copied() {
+            values.insert(names::LDN.to_owned(), ldn);
+        }
+        let blake3 = manifest
+            .outputs
+            .get("tokenizer.json")
+            .map(|entry| entry.blake3.clone())
+            .unwrap_or_default();
+        Ok(Tok {
+            values,
+            blake3,
+            bridges,
+        })
+    }
+
+    /// The masked concepts of the run numbered `run`.
+    pub fn concepts(&self, run: usize, ranks: &Ranks) -> Vec<Concept> {
+        let masked = self
+            .bridges
+            .iter()
+            .filter(|row| row.condition == Condition::Masked);
+        masked
+            .map(|row| {
+                let rank = ranks.get(&row.concept);
+                Concept {
+                    run,
+                    concept: row.concept,
+                    bridge: row.shared_mass_corrected,
+                    ldn: row.ldn,
+                    atom: is_atom(row),
+                    trained: row.seen_coverage_all >= 1.0 - 1e-9,
+                    mrr: rank.map(|(mrr, _)| *mrr),
+                    chance: rank.map(|(_, chance)| *chance),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether the A-form is one token (a mean over inflections of exactly one).
+fn is_atom(row: &BridgeRow) -> bool {
+    row.fertility_majority < 1.0 + 1e-9
+}

@@ -1,0 +1,268 @@
+//! What a report is drawn from: runs, their metrics over training, their masked concepts.
+//!
+//! [`super::gather`] fills it from EVAL directories, [`super::tables`] writes it into REPORT and reads it back, so that a
+//! report can be drawn again from a report.
+
+use std::collections::BTreeMap;
+
+use corpus::Condition;
+
+use crate::artifact::Stage;
+use crate::knobs::Setting;
+use crate::thresholds::Thresholds;
+
+/// Everything a report shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Data {
+    /// The study's name.
+    pub study: String,
+    /// What it asks.
+    pub description: String,
+    /// Thresholds of the claims' table.
+    pub thresholds: Thresholds,
+    /// Every planned run, finished or not.
+    pub runs: Vec<RunRecord>,
+    /// Metrics of the finished runs, by run, then step.
+    pub metrics: Vec<Metric>,
+    /// Masked concepts of the finished runs.
+    pub concepts: Vec<Concept>,
+}
+
+/// One run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunRecord {
+    /// Name of its last artifact.
+    pub run: String,
+    /// `main`, or the control's name.
+    pub label: String,
+    /// Why it is not finished; `None` where it is.
+    pub missing: Option<String>,
+    /// Every knob that has a value, as `stage.knob`.
+    pub knobs: BTreeMap<String, Setting>,
+    /// Its artifact of each stage.
+    pub artifacts: BTreeMap<Stage, String>,
+    /// Their fingerprints, hex.
+    pub fingerprints: BTreeMap<Stage, String>,
+    /// BLAKE3 of `tokenizer.json`: equal tokenizers count once.
+    pub tokenizer: Option<String>,
+    /// Realised values and tokenizer figures by name (see [`names`]).
+    pub values: BTreeMap<String, f64>,
+}
+
+/// Names in [`RunRecord::values`] that the report computes with.
+pub mod names {
+    /// Tokens in the vocabulary as trained.
+    pub const VOCAB_SIZE: &str = "realised.vocab_size";
+    /// Mean LDN over masked concepts.
+    pub const LDN: &str = "realised.ldn_masked";
+    /// B's share of the training text's characters.
+    pub const SHARE: &str = "realised.minority_share";
+    /// B's share of the tokenizer's training characters.
+    pub const TOKENIZER_SHARE: &str = "realised.tokenizer_minority_share";
+    /// Mean primary bridge over masked concepts.
+    pub const BRIDGE: &str = "bridge.masked.shared_mass_corrected";
+    /// Share of masked concepts whose A-form is one token.
+    pub const ATOM_SHARE: &str = "bridge.masked.atom_share_majority";
+}
+
+/// One row of a run's `metrics.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Index of the run.
+    pub run: usize,
+    /// Optimiser steps of the checkpoint.
+    pub step: u64,
+    /// Stage of transfer, or what else is measured.
+    pub stage: String,
+    /// Name of the metric.
+    pub metric: String,
+    /// Whose forms.
+    pub condition: Condition,
+    /// Phenomenon; `None` for all.
+    pub phenomenon: Option<String>,
+    /// Its value; `None` with a reason in the EVAL.
+    pub value: Option<f64>,
+    /// Items behind it.
+    pub n_items: u64,
+    /// Concepts behind it.
+    pub n_concepts: u64,
+    /// Value that guessing has.
+    pub chance: Option<f64>,
+    /// Lower end of the within-run interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+}
+
+/// One masked concept of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concept {
+    /// Index of the run.
+    pub run: usize,
+    /// Concept id.
+    pub concept: u32,
+    /// Its primary bridge.
+    pub bridge: f64,
+    /// LDN of its two forms.
+    pub ldn: f64,
+    /// Whether its A-form is one token.
+    pub atom: bool,
+    /// Whether all tokens of its B-form occur often enough in the model's training text.
+    pub trained: bool,
+    /// Mean calibrated reciprocal rank over its contexts at the last checkpoint, primary set; `None` without an EVAL.
+    pub mrr: Option<f64>,
+    /// What guessing has.
+    pub chance: Option<f64>,
+}
+
+/// The address of a curve: stage, metric, condition, phenomenon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure<'a> {
+    /// Stage of transfer.
+    pub stage: &'a str,
+    /// Name of the metric.
+    pub metric: &'a str,
+    /// Whose forms.
+    pub condition: Condition,
+    /// Phenomenon; `None` for all.
+    pub phenomenon: Option<&'a str>,
+}
+
+/// The outcome of every claim: calibrated masked MRR in the primary set.
+pub const OUTCOME: Measure = Measure {
+    stage: "lexical",
+    metric: "mrr",
+    condition: Condition::Masked,
+    phenomenon: None,
+};
+
+impl Data {
+    /// The finished runs, with their indices.
+    pub fn finished(&self) -> impl Iterator<Item = (usize, &RunRecord)> {
+        self.runs
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.missing.is_none())
+    }
+
+    /// Metrics of one run.
+    pub fn metrics_of(&self, run: usize) -> &[Metric] {
+        let start = self.metrics.partition_point(|metric| metric.run < run);
+        let end = self.metrics.partition_point(|metric| metric.run <= run);
+        &self.metrics[start..end]
+    }
+
+    /// One curve of one run, by step.
+    pub fn curve<'a>(
+        &'a self,
+        run: usize,
+        measure: Measure<'a>,
+    ) -> impl Iterator<Item = &'a Metric> {
+        self.metrics_of(run).iter().filter(move |metric| {
+            metric.stage == measure.stage
+                && metric.metric == measure.metric
+                && metric.condition == measure.condition
+                && metric.phenomenon.as_deref() == measure.phenomenon
+        })
+    }
+
+    /// A curve's row at the run's last checkpoint.
+    pub fn last<'a>(&'a self, run: usize, measure: Measure<'a>) -> Option<&'a Metric> {
+        let last_step = self.metrics_of(run).last()?.step;
+        self.curve(run, measure)
+            .last()
+            .filter(|metric| metric.step == last_step)
+    }
+
+    /// Puts rows into the order that the look-ups rely on.
+    pub fn sort(&mut self) {
+        self.metrics.sort_by(|a, b| {
+            let key = |m: &Metric| {
+                (
+                    m.run,
+                    m.step,
+                    m.stage.clone(),
+                    m.metric.clone(),
+                    m.condition,
+                    m.phenomenon.clone(),
+                )
+            };
+            (a.run, a.step)
+                .cmp(&(b.run, b.step))
+                .then_with(|| key(a).cmp(&key(b)))
+        });
+        self.concepts
+            .sort_by_key(|concept| (concept.run, concept.concept));
+    }
+}
+
+impl RunRecord {
+    /// A knob as text.
+    pub fn knob(&self, name: &str) -> Option<String> {
+        self.knobs.get(name).map(ToString::to_string)
+    }
+
+    /// The unit of the claims.
+    pub fn world_seed(&self) -> String {
+        self.knob("lang.world_seed").unwrap_or_else(|| "–".into())
+    }
+
+    /// A value, where it is known and finite.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.values
+            .get(name)
+            .copied()
+            .filter(|value| value.is_finite())
+    }
+
+    /// The requested vocabulary as a person names it: its size, or `char` and `word`, which have none.
+    pub fn vocabulary(&self) -> String {
+        match self.knob("tok.algorithm").as_deref() {
+            Some(end @ ("char" | "word")) => end.to_owned(),
+            _ => self.knob("tok.vocab_size").unwrap_or_else(|| "–".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_checkpoint_is_the_run_s_not_the_curve_s() {
+        let metric = |run, step, metric: &str| Metric {
+            run,
+            step,
+            stage: "lexical".into(),
+            metric: metric.into(),
+            condition: Condition::Masked,
+            phenomenon: None,
+            value: Some(step as f64),
+            n_items: 1,
+            n_concepts: 1,
+            chance: None,
+            low: None,
+            high: None,
+        };
+        let mut data = Data {
+            metrics: vec![
+                metric(1, 20, "mrr"),
+                metric(0, 10, "mrr"),
+                metric(1, 10, "mrr"),
+                metric(0, 20, "hit1"),
+            ],
+            ..Data::default()
+        };
+        data.sort();
+        assert_eq!(
+            data.last(1, OUTCOME).and_then(|metric| metric.value),
+            Some(20.0)
+        );
+        assert_eq!(
+            data.last(0, OUTCOME),
+            None,
+            "run 0 has no mrr at its last checkpoint"
+        );
+        assert_eq!(data.curve(1, OUTCOME).count(), 2);
+    }
+}

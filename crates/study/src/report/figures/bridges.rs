@@ -1,0 +1,277 @@
+//! Bridge against what was reached: a point per run, and a point per concept.
+
+use super::Figure;
+use crate::report::claims::concept_correlation;
+use crate::report::data::{Data, OUTCOME, names};
+use crate::report::draw::colour::{INK, KINDS, viridis};
+use crate::report::draw::panel::{Labels, Panel, TICK, text_width};
+use crate::report::draw::scale::Scale;
+use crate::report::draw::svg::{Font, Line, MARKS, Mark, Svg};
+use crate::report::statistics::{mean, spearman};
+use crate::report::summary::{levels, main_runs, number, vocabularies};
+
+/// A point per run; `None` with fewer than two.
+pub fn over_runs(data: &Data) -> Option<Figure> {
+    let runs = main_runs(data);
+    let place = |run: usize| {
+        Some((
+            data.runs[run].value(names::BRIDGE)?,
+            data.last(run, OUTCOME)?.value?,
+        ))
+    };
+    let points: Vec<(usize, f64, f64)> = runs
+        .iter()
+        .filter_map(|run| place(*run).map(|(x, y)| (*run, x, y)))
+        .collect();
+    if points.len() < 2 {
+        return None;
+    }
+    let vocabularies = vocabularies(data, &runs);
+    let regimes = levels(data, &runs, "tok.regime");
+    let panel = Panel {
+        frame: [60.0, 30.0, 460.0, 320.0],
+        x: Scale::around(points.iter().map(|point| point.1)),
+        y: Scale::around(
+            points
+                .iter()
+                .map(|point| point.2)
+                .chain(chances(data, &runs)),
+        ),
+    };
+    let mut svg = Svg::new(740.0, 410.0);
+    panel.axes(
+        &mut svg,
+        Labels {
+            title: "",
+            x: "bridge: shared mass corrected for chance, mean over masked concepts",
+            y: "masked MRR",
+            y_ticks: true,
+            x_ticks: true,
+        },
+    );
+    let all_chances: Vec<f64> = chances(data, &runs).collect();
+    if !all_chances.is_empty() {
+        panel.level(&mut svg, mean(&all_chances), None);
+    }
+    let last = vocabularies.len().saturating_sub(1).max(1) as f64;
+    for (v, vocabulary) in vocabularies.iter().enumerate() {
+        for (run, x, y) in points
+            .iter()
+            .filter(|(run, ..)| vocabulary.runs.contains(run))
+        {
+            let regime = regimes
+                .iter()
+                .position(|(_, runs)| runs.contains(run))
+                .unwrap_or(0);
+            let title = format!(
+                "{}\nvocabulary {}, regime {}: bridge {}, MRR {}",
+                data.runs[*run].run,
+                vocabulary.label,
+                regimes[regime].0,
+                number(*x),
+                number(*y)
+            );
+            svg.dot(
+                panel.place(*x, *y),
+                5.0,
+                MARKS[regime % MARKS.len()],
+                &viridis(v as f64 / last),
+                Some(&title),
+            );
+        }
+    }
+    // What the colours and shapes mean.
+    let mut y = 46.0;
+    svg.text([548.0, y - 12.0], "vocabulary size", Font::soft(TICK));
+    for (v, vocabulary) in vocabularies.iter().enumerate() {
+        svg.dot(
+            [555.0, y + 1.0],
+            5.0,
+            Mark::Circle,
+            &viridis(v as f64 / last),
+            None,
+        );
+        svg.text([568.0, y + 5.0], &vocabulary.label, Font::ink(12.0));
+        y += 20.0;
+    }
+    if regimes.len() > 1 {
+        y += 22.0;
+        svg.text([548.0, y - 12.0], "tokenizer regime", Font::soft(TICK));
+        for (r, (regime, _)) in regimes.iter().enumerate() {
+            svg.mark(
+                [555.0, y + 1.0],
+                5.0,
+                MARKS[r % MARKS.len()],
+                INK,
+                0.75,
+                None,
+            );
+            svg.text([568.0, y + 5.0], regime, Font::ink(12.0));
+            y += 20.0;
+        }
+    }
+    let (xs, ys): (Vec<f64>, Vec<f64>) = points.iter().map(|(_, x, y)| (*x, *y)).unzip();
+    let note = match spearman(&xs, &ys) {
+        Some(rho) => format!(
+            "Spearman over all {} runs shown: {} (they are nested in world seeds; the claims' table has the estimate per seed).",
+            points.len(),
+            number(rho)
+        ),
+        None => format!("{} runs shown; too few for a correlation.", points.len()),
+    };
+    Some(Figure {
+        id: "bridge-runs".into(),
+        title: "Bridge against masked lexical transfer: runs".into(),
+        caption: format!(
+            "Calibrated MRR of masked forms in the primary set at the last checkpoint. Dashed: chance. {note}"
+        ),
+        svg,
+    })
+}
+
+fn chances<'a>(data: &'a Data, runs: &'a [usize]) -> impl Iterator<Item = f64> + 'a {
+    runs.iter()
+        .filter_map(|run| data.last(*run, OUTCOME)?.chance)
+}
+
+/// A point per masked concept, a panel per vocabulary, at most this many points a panel.
+const MOST_POINTS: usize = 1500;
+
+/// A panel per vocabulary with its concepts; `None` without ranks of concepts.
+pub fn over_concepts(data: &Data) -> Option<Figure> {
+    let runs = main_runs(data);
+    let vocabularies = vocabularies(data, &runs);
+    let of = |runs: &[usize]| -> Vec<(f64, f64, u32, usize)> {
+        let own = data
+            .concepts
+            .iter()
+            .filter(|concept| runs.contains(&concept.run));
+        own.filter_map(|concept| Some((concept.bridge, concept.mrr?, concept.concept, concept.run)))
+            .collect()
+    };
+    if of(&runs).is_empty() {
+        return None;
+    }
+    const COLUMNS: usize = 4;
+    let columns = vocabularies.len().min(COLUMNS);
+    let rows = vocabularies.len().div_ceil(COLUMNS);
+    let (width, height) = (190.0, 170.0);
+    let mut svg = Svg::new(
+        64.0 + (width + 26.0) * columns as f64,
+        44.0 + (height + 78.0) * rows as f64,
+    );
+    for (index, vocabulary) in vocabularies.iter().enumerate() {
+        let (column, row) = (index % COLUMNS, index / COLUMNS);
+        let points = of(&vocabulary.runs);
+        let panel = Panel {
+            frame: [
+                60.0 + (width + 26.0) * column as f64,
+                36.0 + (height + 78.0) * row as f64,
+                width,
+                height,
+            ],
+            x: Scale::around(of(&runs).iter().map(|point| point.0)),
+            y: Scale::UNIT,
+        };
+        let title = format!("vocabulary {}", vocabulary.label);
+        panel.axes(
+            &mut svg,
+            Labels {
+                title: &title,
+                x: "bridge",
+                y: if column == 0 {
+                    "MRR of the concept"
+                } else {
+                    ""
+                },
+                y_ticks: column == 0,
+                x_ticks: true,
+            },
+        );
+        let stride = points.len().div_ceil(MOST_POINTS).max(1);
+        for (x, y, concept, run) in points.iter().step_by(stride) {
+            let title = format!(
+                "concept {concept}, {}: bridge {}, MRR {}",
+                data.runs[*run].run,
+                number(*x),
+                number(*y)
+            );
+            svg.mark(
+                panel.place(*x, *y),
+                3.2,
+                Mark::Circle,
+                KINDS[2],
+                0.45,
+                Some(&title),
+            );
+        }
+        let trend = quantile_means(
+            &points.iter().map(|(x, y, ..)| (*x, *y)).collect::<Vec<_>>(),
+            5,
+        );
+        let line: Vec<Option<[f64; 2]>> = trend
+            .iter()
+            .map(|(x, y)| Some(panel.place(*x, *y)))
+            .collect();
+        svg.path(&line, Line::solid(INK, 1.8));
+        let correlations: Vec<f64> = vocabulary
+            .runs
+            .iter()
+            .filter_map(|run| concept_correlation(data, *run))
+            .collect();
+        let note = if correlations.is_empty() {
+            "ρ –".to_owned()
+        } else {
+            format!("ρ {}", number(mean(&correlations)))
+        };
+        let [left, top, width, _] = panel.frame;
+        svg.text(
+            [left + width - text_width(&note, 12.0), top - 8.0],
+            &note,
+            Font::ink(12.0),
+        );
+    }
+    Some(Figure {
+        id: "bridge-concepts".into(),
+        title: "Bridge against masked lexical transfer: concepts".into(),
+        caption: format!(
+            "A point per masked concept and run: its primary bridge and the mean calibrated reciprocal rank over its contexts at the last checkpoint{}. \
+             Line: means of fifths by bridge. ρ: Spearman over concepts within a run, mean over runs.",
+            if of(&runs).len() > MOST_POINTS * vocabularies.len() {
+                " (a regular selection)"
+            } else {
+                ""
+            }
+        ),
+        svg,
+    })
+}
+
+/// Means of x and y in groups of equal size by x.
+fn quantile_means(points: &[(f64, f64)], groups: usize) -> Vec<(f64, f64)> {
+    let mut sorted = points.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    if sorted.len() < 2 * groups {
+        return Vec::new();
+    }
+    (0..groups)
+        .map(|group| {
+            let part = &sorted[sorted.len() * group / groups..sorted.len() * (group + 1) / groups];
+            let (xs, ys): (Vec<f64>, Vec<f64>) = part.iter().copied().unzip();
+            (mean(&xs), mean(&ys))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_equal_size() {
+        // Sorted by x: (1, 0) (2, 2) | (3, 4) (4, 6) → (1.5, 1) and (3.5, 5)
+        let points = [(3.0, 4.0), (1.0, 0.0), (4.0, 6.0), (2.0, 2.0)];
+        assert_eq!(quantile_means(&points, 2), [(1.5, 1.0), (3.5, 5.0)]);
+        assert!(quantile_means(&points[..3], 2).is_empty());
+    }
+}

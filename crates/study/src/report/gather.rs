@@ -1,0 +1,346 @@
+//! From directories to [`Data`]: planned studies, single EVAL or TOK directories, or an earlier REPORT.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use corpus::tables::MetricRow;
+use corpus::{Fingerprint, Input, read_rows};
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::data::{Data, Metric, RunRecord, names};
+use super::{artifacts, tables};
+use crate::artifact::Stage;
+use crate::grid::Study;
+use crate::knobs::{KNOBS, Setting};
+use crate::plan::runs::{self, PlannedRun};
+use crate::stage::{Attempt, Outcome};
+
+/// A run and where its artifacts are.
+struct Located {
+    planned: PlannedRun,
+    directories: BTreeMap<Stage, PathBuf>,
+    /// Why it is not finished.
+    missing: Option<String>,
+}
+
+/// Reads everything at `paths`.
+///
+/// # Errors
+/// Where a path is none of the kinds, a finished directory is damaged, or its table cannot be read. Directories that are
+/// not finished are no error: their runs are listed as missing.
+pub fn gather(paths: &[PathBuf]) -> Result<Data> {
+    let mut data = Data::default();
+    let mut located: Vec<Located> = Vec::new();
+    for path in paths {
+        if let Some(planned) = runs::read(path)? {
+            let study = Study::open(&path.join("study.toml"))?;
+            data.study = runs::study_name(path)?.unwrap_or(study.name);
+            data.description = study.description;
+            data.thresholds = study.thresholds;
+            located.extend(planned.into_iter().map(|run| locate(path, run)));
+            continue;
+        }
+        match kind(path)? {
+            corpus::Stage::Report if paths.len() == 1 => return tables::read(path),
+            corpus::Stage::Report => bail!(
+                "{}: expected a report alone, found other directories beside it",
+                path.display()
+            ),
+            corpus::Stage::Eval => located.push(beside(path, Stage::Eval)?),
+            corpus::Stage::Tok => located.push(beside(path, Stage::Tok)?),
+            other => bail!(
+                "{}: expected a planned study, an evaluation or a tokenizer, found {}",
+                path.display(),
+                other.description()
+            ),
+        }
+    }
+    if data.study.is_empty() {
+        data.study = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+    }
+    read(&located, &mut data)?;
+    data.sort();
+    Ok(data)
+}
+
+/// The kind that a directory's manifest states.
+fn kind(path: &Path) -> Result<corpus::Stage> {
+    let manifest = path.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).with_context(|| {
+        format!(
+            "{}: expected a planned study (with Makefile and runs.parquet) or an evaluation directory (with manifest.json)",
+            path.display()
+        )
+    })?;
+    let kind = serde_json::from_str::<Value>(&text)
+        .ok()
+        .and_then(|value| serde_json::from_value(value.get("kind")?.clone()).ok());
+    kind.with_context(|| format!("{}: expected a manifest of the lab", manifest.display()))
+}
+
+/// A planned run: which of its artifacts are there, and why the rest is not.
+fn locate(study: &Path, planned: PlannedRun) -> Located {
+    let mut directories = BTreeMap::new();
+    let mut missing = None;
+    for (stage, name) in &planned.artifacts {
+        let directory = study.join("artifacts").join(name);
+        if directory.join("manifest.json").exists() {
+            directories.insert(*stage, directory);
+        } else if missing.is_none() {
+            let failed =
+                Attempt::read(study, name).filter(|attempt| attempt.outcome == Outcome::Failed);
+            let why = failed.map_or("not built".to_owned(), |attempt| {
+                format!("failed: {}", attempt.message.unwrap_or_default())
+            });
+            missing = Some(format!("{name} {why}"));
+        }
+    }
+    Located {
+        planned,
+        directories,
+        missing,
+    }
+}
+
+/// A run known by its last directory alone: its inputs are looked for among the directories beside it, by fingerprint.
+fn beside(path: &Path, last: Stage) -> Result<Located> {
+    let input = Input::open(path, last.kind())?;
+    let wanted = &input.manifest().inputs;
+    let mut directories = BTreeMap::from([(last, path.to_owned())]);
+    let absolute =
+        std::path::absolute(path).with_context(|| format!("{}: no directory", path.display()))?;
+    let siblings = absolute
+        .parent()
+        .map(std::fs::read_dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flatten();
+    for sibling in siblings.map(|entry| entry.path()) {
+        let Ok(bytes) = std::fs::read(sibling.join("manifest.json")) else {
+            continue;
+        };
+        let fingerprint = Fingerprint::of(&bytes);
+        for stage in Stage::ALL {
+            if wanted.get(stage.name()) == Some(&fingerprint) {
+                directories.insert(stage, sibling.clone());
+            }
+        }
+    }
+    let mut knobs = BTreeMap::new();
+    for (stage, directory) in &directories {
+        let input = Input::open(directory, stage.kind())?;
+        knobs.extend(knobs_of(*stage, input.manifest()));
+    }
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let artifacts = directories
+        .iter()
+        .map(|(stage, path)| (*stage, name(path)))
+        .collect();
+    Ok(Located {
+        planned: PlannedRun {
+            label: "main".into(),
+            knobs,
+            artifacts,
+        },
+        directories,
+        missing: None,
+    })
+}
+
+/// The study's knobs as a manifest states them: those of its configuration and seeds that bear a knob's name, wherever
+/// they stand in it.
+fn knobs_of(stage: Stage, manifest: &corpus::Manifest) -> BTreeMap<String, Setting> {
+    let mut knobs = BTreeMap::new();
+    for knob in KNOBS
+        .iter()
+        .filter(|knob| knob.scope.name() == stage.name())
+    {
+        let name = match knob.key {
+            "lexical_distance" => "distance",
+            "divergence" => "kind",
+            key => key,
+        };
+        let seed = manifest
+            .seeds
+            .get(name)
+            .map(|seed| Setting::Text(seed.to_string()));
+        let setting = seed.or_else(|| match find(&manifest.configuration, &[name])? {
+            Value::String(text) => Some(Setting::Text(text.clone())),
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => Some(Setting::Integer(whole)),
+                None => number.as_f64().map(Setting::Number),
+            },
+            Value::Bool(on) => Some(Setting::Switch(*on)),
+            _ => None,
+        });
+        if let Some(setting) = setting {
+            knobs.insert(format!("{}.{}", stage.name(), knob.key), setting);
+        }
+    }
+    knobs
+}
+
+/// The value under the last keys of a path, wherever in the tree they stand.
+pub fn find<'a>(tree: &'a Value, keys: &[&str]) -> Option<&'a Value> {
+    let object = tree.as_object()?;
+    let here = keys.iter().try_fold(tree, |value, key| value.get(key));
+    here.or_else(|| object.values().find_map(|value| find(value, keys)))
+}
+
+/// Reads each distinct directory once and puts the runs together.
+fn read(located: &[Located], data: &mut Data) -> Result<()> {
+    let distinct = |stage: Stage| -> Vec<PathBuf> {
+        let all: BTreeSet<&PathBuf> = located
+            .iter()
+            .filter_map(|run| run.directories.get(&stage))
+            .collect();
+        all.into_iter().cloned().collect()
+    };
+    let langs: BTreeMap<PathBuf, artifacts::Lang> = distinct(Stage::Lang)
+        .into_par_iter()
+        .map(|path| Ok((path.clone(), artifacts::Lang::read(&path)?)))
+        .collect::<Result<_>>()?;
+    let toks: BTreeMap<PathBuf, artifacts::Tok> = distinct(Stage::Tok)
+        .into_par_iter()
+        .map(|path| Ok((path.clone(), artifacts::Tok::read(&path)?)))
+        .collect::<Result<_>>()?;
+    let evals: BTreeMap<PathBuf, Vec<MetricRow>> = distinct(Stage::Eval)
+        .into_par_iter()
+        .map(|path| {
+            Ok((
+                path.clone(),
+                read_rows(&Input::open(&path, corpus::Stage::Eval)?.file("metrics.parquet")?)?,
+            ))
+        })
+        .collect::<Result<_>>()?;
+    let progress = command::Progress::new("runs", located.len() as u64, "runs");
+    let parts: Vec<(RunRecord, Vec<Metric>, Vec<super::data::Concept>)> = located
+        .par_iter()
+        .enumerate()
+        .map(|(index, run)| {
+            command::check_interrupt()?;
+            let directory = |stage: Stage| run.directories.get(&stage);
+            let lang = directory(Stage::Lang).and_then(|path| langs.get(path));
+            let tok = directory(Stage::Tok).and_then(|path| toks.get(path));
+            let rows = directory(Stage::Eval)
+                .and_then(|path| evals.get(path))
+                .map_or(&[][..], Vec::as_slice);
+            let record = record(run, lang, tok)?;
+            let last_step = rows.iter().map(|row| row.step).max();
+            let ranks = match (directory(Stage::Eval), lang, last_step) {
+                (Some(eval), Some(lang), Some(step)) => lang.reciprocal_ranks(eval, step)?,
+                _ => BTreeMap::new(),
+            };
+            let concepts = tok
+                .map(|tok| tok.concepts(index, &ranks))
+                .unwrap_or_default();
+            progress.inc(1);
+            Ok((
+                record,
+                rows.iter().map(|row| metric(index, row)).collect(),
+                concepts,
+            ))
+        })
+        .collect::<Result<_>>()?;
+    progress.finish();
+    for (record, metrics, concepts) in parts {
+        data.runs.push(record);
+        data.metrics.extend(metrics);
+        data.concepts.extend(concepts);
+    }
+    Ok(())
+}
+
+fn record(
+    run: &Located,
+    lang: Option<&artifacts::Lang>,
+    tok: Option<&artifacts::Tok>,
+) -> Result<RunRecord> {
+    let mut values = BTreeMap::new();
+    if let Some(lang) = lang {
+        values.extend(lang.values.clone());
+    }
+    if let Some(tok) = tok {
+        values.extend(tok.values.clone());
+    }
+    if let Some(share) = run
+        .planned
+        .knobs
+        .get("lang.minority_share")
+        .and_then(|share| share.to_string().parse().ok())
+    {
+        values.entry(names::SHARE.to_owned()).or_insert(share);
+    }
+    let mut fingerprints = BTreeMap::new();
+    for (stage, directory) in &run.directories {
+        fingerprints.insert(
+            *stage,
+            Input::open(directory, stage.kind())?
+                .fingerprint()
+                .to_string(),
+        );
+    }
+    Ok(RunRecord {
+        run: run
+            .planned
+            .artifacts
+            .values()
+            .last()
+            .cloned()
+            .unwrap_or_default(),
+        label: run.planned.label.clone(),
+        missing: run.missing.clone(),
+        knobs: run.planned.knobs.clone(),
+        artifacts: run.planned.artifacts.clone(),
+        fingerprints,
+        tokenizer: tok.map(|tok| tok.blake3.clone()),
+        values,
+    })
+}
+
+fn metric(run: usize, row: &MetricRow) -> Metric {
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    Metric {
+        run,
+        step: row.step,
+        stage: row.stage.clone(),
+        metric: row.metric.clone(),
+        condition: row.condition,
+        phenomenon: row.phenomenon.clone(),
+        value: finite(row.value),
+        n_items: row.n_items,
+        n_concepts: row.n_concepts,
+        chance: finite(row.chance),
+        low: finite(row.low),
+        high: finite(row.high),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_wherever_they_stand() {
+        let tree =
+            serde_json::json!({ "a": { "mix": { "minority": { "share": 0.3 } } }, "kind": "x" });
+        assert_eq!(
+            find(&tree, &["mix", "minority", "share"]),
+            Some(&serde_json::json!(0.3))
+        );
+        assert_eq!(find(&tree, &["kind"]), Some(&serde_json::json!("x")));
+        assert_eq!(find(&tree, &["minority", "x"]), None);
+    }
+}
