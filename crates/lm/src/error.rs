@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::device::DeviceChoice;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -27,6 +29,14 @@ pub enum Error {
     /// A text that the tokenizer refused.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
+    /// A device that cannot be used.
+    #[error("--device {device}: {problem}")]
+    Device {
+        /// The device asked for.
+        device: DeviceChoice,
+        /// Why not.
+        problem: String,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

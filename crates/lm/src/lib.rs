@@ -7,6 +7,7 @@
 //! - [`tokenizer`]: `tokenizer.json` and the lab's three special tokens;
 //! - [`score`]: log-probabilities of whole sequences, padded into batches;
 //! - [`checkpoint`]: the directory that `transformers`' `from_pretrained` loads;
+//! - [`device`]: where a model runs;
 //! - [`error`]: what can be wrong with a file.
 //!
 //! Invariant: this crate knows no Parquet, no manifest and no training; values are random only through `seed`.
@@ -14,6 +15,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod decoder;
+pub mod device;
 pub mod error;
 pub mod score;
 pub mod tokenizer;
@@ -22,6 +24,7 @@ pub mod weights;
 pub use checkpoint::Checkpoint;
 pub use config::{ModelConfig, Size};
 pub use decoder::Decoder;
+pub use device::DeviceChoice;
 pub use error::Error;
 pub use tokenizer::{PAD, SEP, Tokenizer, UNK};
 pub use weights::{Parameter, Weights};

@@ -1,0 +1,255 @@
+//! The state from which a killed run goes on and ends with the same bytes as an undisturbed one.
+//!
+//! One file, `resume/state`, written beside and renamed: magic, the length of a JSON header, the header (place in the
+//! text, counts), log rows, then parameters and moments as f32 in sorted order of names, and the BLAKE3 of it all.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use corpus::tables::{TimingRow, TrainLogRow};
+use serde::{Deserialize, Serialize};
+
+use crate::batches::Cursor;
+use crate::engine::Flat;
+use crate::log::Log;
+
+const MAGIC: &[u8; 8] = b"ivresum1";
+
+/// Everything that the steps to come depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Place in the text; none at its beginning.
+    pub cursor: Option<Cursor>,
+    /// Engines that computed steps so far.
+    pub engines: Vec<String>,
+    /// Running mean of the loss, by which an explosion is told.
+    pub mean_loss: Option<f64>,
+    /// Parameters and moments; `flat.steps` steps are done.
+    pub flat: Flat,
+    /// The log so far.
+    pub log: Log,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    cursor: Option<Cursor>,
+    engines: Vec<String>,
+    /// As bits: JSON may round.
+    mean_loss: Option<u64>,
+    steps: u64,
+    parameters: usize,
+    log_rows: usize,
+    timing_rows: usize,
+}
+
+const LOG_COLUMNS: usize = 10;
+
+impl State {
+    /// Writes the state into `directory`.
+    ///
+    /// # Errors
+    /// A disk that is full.
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        let header = serde_json::to_vec(&Header {
+            cursor: self.cursor.clone(),
+            engines: self.engines.clone(),
+            mean_loss: self.mean_loss.map(f64::to_bits),
+            steps: self.flat.steps,
+            parameters: self.flat.parameters.len(),
+            log_rows: self.log.rows.len(),
+            timing_rows: self.log.timing.len(),
+        })?;
+        let numbers = 3 * self.flat.parameters.len();
+        let mut bytes =
+            Vec::with_capacity(4 * numbers + 8 * LOG_COLUMNS * self.log.rows.len() + 4096);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(header);
+        let log = self.log.rows.iter().flat_map(log_words);
+        let timing = self.log.timing.iter().flat_map(|row| {
+            [
+                row.step,
+                row.tokens_per_second.to_bits(),
+                row.seconds.to_bits(),
+            ]
+        });
+        bytes.extend(log.chain(timing).flat_map(u64::to_le_bytes));
+        for values in [&self.flat.parameters, &self.flat.first, &self.flat.second] {
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        let checksum = blake3::hash(&bytes);
+        bytes.extend_from_slice(checksum.as_bytes());
+        Ok(corpus::write_file(&path(directory), &bytes)?)
+    }
+
+    /// The state in `directory`, if there is one.
+    ///
+    /// # Errors
+    /// A damaged file.
+    pub fn read(directory: &Path) -> Result<Option<State>> {
+        let path = path(directory);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        let state = parse(&bytes).with_context(|| {
+            format!(
+                "{}: damaged; start again with --force, without --resume",
+                path.display()
+            )
+        })?;
+        Ok(Some(state))
+    }
+}
+
+fn path(directory: &Path) -> PathBuf {
+    directory.join("state")
+}
+
+fn parse(bytes: &[u8]) -> Result<State> {
+    let (content, checksum) = bytes.split_last_chunk::<32>().context("too short")?;
+    ensure!(
+        blake3::hash(content).as_bytes() == checksum,
+        "another checksum than when it was written"
+    );
+    let rest = content.strip_prefix(MAGIC).context("another format")?;
+    let (length, rest) = rest.split_first_chunk::<8>().context("too short")?;
+    let (header, rest) = rest
+        .split_at_checked(u64::from_le_bytes(*length) as usize)
+        .context("too short")?;
+    let header: Header = serde_json::from_slice(header)?;
+    let log_bytes = 8 * (LOG_COLUMNS * header.log_rows + 3 * header.timing_rows);
+    ensure!(
+        rest.len() == log_bytes + 12 * header.parameters,
+        "another length"
+    );
+
+    let (log_part, numbers) = rest.split_at(log_bytes);
+    let (words, _) = log_part.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    let (log, timing) = words.split_at(LOG_COLUMNS * header.log_rows);
+    let (numbers, _) = numbers.as_chunks::<4>();
+    let part = |index: usize| {
+        let part = &numbers[index * header.parameters..][..header.parameters];
+        part.iter()
+            .map(|number| f32::from_le_bytes(*number))
+            .collect()
+    };
+    Ok(State {
+        cursor: header.cursor,
+        engines: header.engines,
+        mean_loss: header.mean_loss.map(f64::from_bits),
+        flat: Flat {
+            parameters: part(0),
+            first: part(1),
+            second: part(2),
+            steps: header.steps,
+        },
+        log: Log {
+            rows: log.chunks_exact(LOG_COLUMNS).map(log_row).collect(),
+            timing: timing
+                .chunks_exact(3)
+                .map(|words| TimingRow {
+                    step: words[0],
+                    tokens_per_second: f64::from_bits(words[1]),
+                    seconds: f64::from_bits(words[2]),
+                })
+                .collect(),
+        },
+    })
+}
+
+/// NaN, in no log otherwise, stands for null.
+fn log_words(row: &TrainLogRow) -> [u64; LOG_COLUMNS] {
+    let optional = |value: Option<f64>| value.unwrap_or(f64::NAN).to_bits();
+    [
+        row.step,
+        row.tokens_seen,
+        row.chars_seen,
+        row.loss_nats.to_bits(),
+        row.lr.to_bits(),
+        row.gradient_norm.to_bits(),
+        optional(row.validation_nats_majority),
+        optional(row.validation_nats_minority),
+        optional(row.validation_bits_per_char_majority),
+        optional(row.validation_bits_per_char_minority),
+    ]
+}
+
+fn log_row(words: &[u64]) -> TrainLogRow {
+    let optional = |at: usize| Some(f64::from_bits(words[at])).filter(|value| !value.is_nan());
+    TrainLogRow {
+        step: words[0],
+        tokens_seen: words[1],
+        chars_seen: words[2],
+        loss_nats: f64::from_bits(words[3]),
+        lr: f64::from_bits(words[4]),
+        gradient_norm: f64::from_bits(words[5]),
+        validation_nats_majority: optional(6),
+        validation_nats_minority: optional(7),
+        validation_bits_per_char_majority: optional(8),
+        validation_bits_per_char_minority: optional(9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_back_and_damage_is_seen() {
+        let row = TrainLogRow {
+            step: 7,
+            tokens_seen: 700,
+            chars_seen: 2100,
+            loss_nats: 0.1 + 0.2,
+            lr: 1e-3,
+            gradient_norm: 0.7,
+            validation_nats_majority: Some(1.25),
+            validation_nats_minority: None,
+            validation_bits_per_char_majority: Some(2.5),
+            validation_bits_per_char_minority: None,
+        };
+        let state = State {
+            cursor: Some(Cursor {
+                epoch: 1,
+                document: 2,
+                word: 3,
+                pending: vec![4, 5],
+                before: 6,
+                chars_seen: 2100,
+                tokens_seen: 700,
+            }),
+            engines: vec!["portable-f32".into()],
+            mean_loss: Some(0.3),
+            flat: Flat {
+                parameters: vec![1.0, -2.5],
+                first: vec![0.0, 1e-30],
+                second: vec![3.0, 4.0],
+                steps: 7,
+            },
+            log: Log {
+                rows: vec![row.clone(), row],
+                timing: vec![TimingRow {
+                    step: 7,
+                    tokens_per_second: 1e5,
+                    seconds: 0.5,
+                }],
+            },
+        };
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(State::read(directory.path()).unwrap(), None);
+        state.write(directory.path()).unwrap();
+        assert_eq!(State::read(directory.path()).unwrap(), Some(state));
+        let path = path(directory.path());
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let error = format!("{:#}", State::read(directory.path()).unwrap_err());
+        assert!(
+            error.contains("damaged; start again with --force"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Loss on the validation derivations, which LANG tells in both languages.
+
+use std::f64::consts::LN_2;
+
+use anyhow::{Result, ensure};
+use corpus::{Input, Language, scan_text};
+use lm::{SEP, Tokenizer};
+
+use crate::batches::{IGNORE, Rows};
+use crate::engine::Engine;
+
+/// Rows of one forward pass.
+const BATCH_ROWS: usize = 32;
+
+/// The validation documents of both languages, packed.
+pub struct Validation {
+    majority: Side,
+    minority: Side,
+}
+
+struct Side {
+    batches: Vec<Rows>,
+    tokens: u64,
+    characters: u64,
+}
+
+/// Loss on one language's documents.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SideLoss {
+    /// Nats a token, the separator behind each document included.
+    pub nats_per_token: f64,
+    /// Bits of all tokens, separators included, over the characters of the texts, spaces included.
+    pub bits_per_char: f64,
+}
+
+/// Loss on both languages; none for a language without documents.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValidationLoss {
+    /// A.
+    pub majority: Option<SideLoss>,
+    /// B.
+    pub minority: Option<SideLoss>,
+}
+
+impl Validation {
+    /// The first `documents` documents of each language in LANG's `validation.parquet`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or without documents.
+    pub fn new(
+        lang: &Input,
+        tokenizer: &Tokenizer,
+        seq_len: usize,
+        documents: usize,
+    ) -> Result<Validation> {
+        let path = lang.file("validation.parquet")?;
+        let [mut majority, mut minority] = [const { Vec::new() }; 2];
+        scan_text(&path, |language, text, characters| {
+            let side: &mut Vec<(Vec<u32>, u32)> = match language {
+                Language::Majority => &mut majority,
+                Language::Minority => &mut minority,
+            };
+            if side.len() < documents {
+                let mut tokens = tokenizer.encode(text)?;
+                tokens.push(SEP);
+                side.push((tokens, characters));
+            }
+            Ok(())
+        })?;
+        ensure!(
+            !majority.is_empty() || !minority.is_empty(),
+            "{}: no documents",
+            path.display()
+        );
+        Ok(Validation {
+            majority: Side::new(majority, seq_len),
+            minority: Side::new(minority, seq_len),
+        })
+    }
+
+    /// Loss of a model as it stands.
+    ///
+    /// # Errors
+    /// A device that failed.
+    pub fn loss(&self, engine: &mut Engine) -> Result<ValidationLoss> {
+        Ok(ValidationLoss {
+            majority: self.majority.loss(engine)?,
+            minority: self.minority.loss(engine)?,
+        })
+    }
+}
+
+impl Side {
+    /// Documents one a row, longer ones in several; rows of like length lie together, so that little is padding.
+    fn new(documents: Vec<(Vec<u32>, u32)>, seq_len: usize) -> Side {
+        let tokens = documents
+            .iter()
+            .map(|(tokens, _)| tokens.len() as u64)
+            .sum();
+        let characters = documents
+            .iter()
+            .map(|(_, characters)| u64::from(*characters))
+            .sum();
+        let mut pieces: Vec<Rows> = Vec::new();
+        for (tokens, _) in &documents {
+            let mut before = SEP;
+            for piece in tokens.chunks(seq_len) {
+                pieces.push(Rows::pack(before, piece, piece.len()));
+                before = piece[piece.len() - 1];
+            }
+        }
+        pieces.sort_by_key(|piece| piece.tokens);
+        Side {
+            batches: pieces.chunks(BATCH_ROWS).map(together).collect(),
+            tokens,
+            characters,
+        }
+    }
+
+    fn loss(&self, engine: &mut Engine) -> Result<Option<SideLoss>> {
+        if self.tokens == 0 {
+            return Ok(None);
+        }
+        let mut nats = 0.0;
+        for rows in &self.batches {
+            nats += engine.loss(rows)?;
+        }
+        Ok(Some(SideLoss {
+            nats_per_token: nats / self.tokens as f64,
+            bits_per_char: nats / LN_2 / self.characters as f64,
+        }))
+    }
+}
+
+/// Pieces of one row each as one block, padded to the longest.
+fn together(pieces: &[Rows]) -> Rows {
+    let longest = pieces.iter().map(Rows::seq_len).max().unwrap_or(0);
+    let mut rows = Rows {
+        inputs: Vec::new(),
+        targets: Vec::new(),
+        rows: pieces.len(),
+        tokens: 0,
+    };
+    for piece in pieces {
+        rows.inputs.extend_from_slice(&piece.inputs);
+        rows.targets.extend_from_slice(&piece.targets);
+        rows.inputs
+            .resize(rows.inputs.len() + longest - piece.seq_len(), lm::PAD);
+        rows.targets.resize(rows.inputs.len(), IGNORE);
+        rows.tokens += piece.tokens;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{EngineChoice, Flat};
+    use lm::{DeviceChoice, ModelConfig, Size, Weights};
+
+    /// A model whose weights are all zero gives every token 1/v: with v = 64, ln 64 nats a token. Documents of 3 and 9
+    /// tokens (the separator included) and 30 characters in all: 12 · log2 64 / 30 = 2.4 bits a character. Rows hold 4
+    /// tokens, so the second document lies in three.
+    #[test]
+    fn a_uniform_model_has_the_loss_of_chance() {
+        let config = ModelConfig::of_size(Size::Tiny, 64, 4);
+        let mut state = Flat::initial(&Weights::initial(&config, seed::Seed(0)));
+        state.parameters.fill(0.0);
+        let mut engine = Engine::new(
+            EngineChoice::Auto,
+            None,
+            DeviceChoice::Cpu,
+            &config,
+            &state,
+            1,
+        )
+        .unwrap();
+        let side = Side::new(
+            vec![(vec![5, 6, 0], 10), ((1..9).chain([0]).collect(), 20)],
+            4,
+        );
+        assert_eq!(side.batches.iter().map(|rows| rows.rows).sum::<usize>(), 4);
+        let loss = side.loss(&mut engine).unwrap().unwrap();
+        assert!((loss.nats_per_token - 64f64.ln()).abs() < 1e-5, "{loss:?}");
+        assert!((loss.bits_per_char - 2.4).abs() < 1e-5, "{loss:?}");
+        assert!(
+            Side::new(Vec::new(), 4)
+                .loss(&mut engine)
+                .unwrap()
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! The real binary on a miniature LANG and TOK.
+
+mod miniature;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use corpus::tables::{TimingRow, TrainLogRow};
+use corpus::{Input, Stage, read_rows};
+use lm::Checkpoint;
+
+struct Lab {
+    directory: tempfile::TempDir,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        let directory = tempfile::tempdir().unwrap();
+        let lang = miniature::lang(&directory.path().join("lang"), 400);
+        miniature::tok(&directory.path().join("tok"), &lang, 80);
+        Lab { directory }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// model-train on `lang` and `tok`: a very small model in small steps, and the flags given.
+    fn command(&self, out: &str, flags: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_model-train"));
+        let small = "--size tiny --d-model 32 --d-ff 48 --seq-len 32 --batch-size 4 --cache cache";
+        command
+            .current_dir(self.directory.path())
+            .args(["--lang", "lang", "--tok", "tok", "--out", out])
+            .args(small.split_whitespace())
+            .args(flags.split_whitespace())
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    fn run(&self, out: &str, flags: &str) -> Output {
+        self.command(out, flags).output().unwrap()
+    }
+
+    fn succeed(&self, out: &str, flags: &str) -> String {
+        let output = self.run(out, flags);
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The one line on stderr.
+    fn refusal(&self, out: &str, flags: &str) -> String {
+        let output = self.run(out, &format!("--quiet {flags}"));
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let text = stderr(&output);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(output.stdout.is_empty());
+        text
+    }
+
+    fn manifest(&self, out: &str) -> String {
+        std::fs::read_to_string(self.at(out).join("manifest.json")).unwrap()
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn steps(model: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(model.join("checkpoints")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_training_leaves_a_whole_model() {
+    let lab = Lab::new();
+    let events = lab.at("events");
+    let flags = format!(
+        "--max-steps 150 --checkpoints 6 --learning-rate 1e-2 --tensorboard {}",
+        events.display()
+    );
+    let printed = lab.succeed("model", &flags);
+    assert!(
+        printed.contains("validation, minority") && printed.trim_end().ends_with("model"),
+        "{printed}"
+    );
+
+    let model = Input::open(&lab.at("model"), Stage::Model).unwrap();
+    model.check_all().unwrap();
+    let lang = Input::open(&lab.at("lang"), Stage::Lang).unwrap();
+    model.require_input("lang", &lang).unwrap();
+    model
+        .require_input("tok", &Input::open(&lab.at("tok"), Stage::Tok).unwrap())
+        .unwrap();
+    assert_eq!(
+        steps(model.path()),
+        [
+            "step-000000",
+            "step-000001",
+            "step-000003",
+            "step-000011",
+            "step-000041",
+            "step-000150"
+        ]
+    );
+    assert!(!model.path().join("resume").exists());
+    for step in steps(model.path()) {
+        let directory = model.path().join("checkpoints").join(step);
+        let checkpoint = Checkpoint::read(&directory).unwrap();
+        checkpoint.read_tokenizer(&directory).unwrap();
+    }
+
+    let rows: Vec<TrainLogRow> = read_rows(&model.file("train_log.parquet").unwrap()).unwrap();
+    assert_eq!(rows.len(), 151);
+    let vocab_size = model.manifest().configuration["model"]["vocab_size"]
+        .as_u64()
+        .unwrap();
+    assert!((rows[0].loss_nats - (vocab_size as f64).ln()).abs() < 0.1);
+    let last = &rows[150];
+    assert!(last.loss_nats < 0.5 * rows[0].loss_nats, "{last:?}");
+    assert!(last.validation_nats_majority.unwrap() < rows[0].validation_nats_majority.unwrap());
+    assert!(rows[2].validation_nats_majority.is_none());
+    // 4 · 32 · 3 = 384 characters a step
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!(row.step, index as u64);
+        assert!(row.chars_seen.abs_diff(384 * row.step) < 8, "{row:?}");
+    }
+    let timing: Vec<TimingRow> = read_rows(&model.path().join("timing.parquet")).unwrap();
+    assert_eq!(timing.len(), 150);
+    assert_eq!(std::fs::read_dir(events).unwrap().count(), 1);
+    let measured = &model.manifest().measured;
+    assert!(measured["chars_per_step"]["least"].as_u64().unwrap() >= 384 - 8);
+    assert_eq!(measured["tokens_seen"].as_u64().unwrap(), last.tokens_seen);
+}
+
+#[test]
+fn the_same_bytes_for_any_number_of_threads() {
+    let lab = Lab::new();
+    for flags in [
+        "--max-steps 20",
+        "--max-steps 12 --bpe-dropout 0.2 --budget-mode equal-tokens",
+    ] {
+        for threads in [1, 2, 5] {
+            lab.succeed(
+                &format!("model{threads}"),
+                &format!("{flags} --force --threads {threads}"),
+            );
+        }
+        assert_eq!(lab.manifest("model1"), lab.manifest("model2"));
+        assert_eq!(lab.manifest("model1"), lab.manifest("model5"));
+    }
+}
+
+/// Killed without warning at several moments, then resumed: the same bytes as undisturbed.
+#[cfg(unix)]
+#[test]
+fn a_killed_training_goes_on_and_ends_with_the_same_bytes() {
+    let lab = Lab::new();
+    let flags = "--max-steps 300 --checkpoints 12 --validation-every 50";
+    lab.succeed("undisturbed", flags);
+    let mut kills = 0;
+    for (round, signal) in ["-KILL", "-INT", "-KILL", "-TERM"].iter().enumerate() {
+        let mut child = lab
+            .command("killed", &format!("{flags} --resume --quiet"))
+            .spawn()
+            .unwrap();
+        // Wait for the next checkpoint, then strike wherever the training is.
+        let count =
+            || std::fs::read_dir(lab.at("killed.partial/checkpoints")).map_or(0, Iterator::count);
+        let goal = (count() + 2).min(11);
+        while count() < goal && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(7 * round as u64));
+        let pid = child.id().to_string();
+        Command::new("kill")
+            .args([*signal, pid.as_str()])
+            .output()
+            .unwrap();
+        let status = child.wait().unwrap();
+        if !status.success() {
+            kills += 1;
+            assert!(!lab.at("killed").exists());
+        }
+        if status.code().is_some() && !status.success() {
+            assert_eq!(status.code(), Some(130));
+        }
+    }
+    assert!(kills > 0);
+    lab.succeed("killed", &format!("{flags} --resume"));
+    assert_eq!(lab.manifest("undisturbed"), lab.manifest("killed"));
+    // Whole already: nothing is done, and it is no error.
+    let printed = lab.succeed("killed", &format!("{flags} --resume"));
+    assert!(printed.contains("killed"));
+    assert!(lab.refusal("killed", flags).contains("--force"));
+}
+
+#[test]
+fn an_exploding_training_says_where_and_why() {
+    let lab = Lab::new();
+    let text = lab.refusal(
+        "model",
+        "--max-steps 200 --learning-rate 1e4 --warmup-steps 1 --checkpoints 5",
+    );
+    assert!(text.starts_with("error: model: step "), "{text}");
+    assert!(
+        text.contains("last good checkpoint model.partial/checkpoints/step-00000"),
+        "{text}"
+    );
+    assert!(text.contains("--learning-rate 10000 is too high"), "{text}");
+    assert!(!lab.at("model").exists());
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let lab = Lab::new();
+    miniature::lang(&lab.at("other"), 30);
+    miniature::tok(&lab.at("tok-of-other"), &lab.at("other"), 80);
+    let flags = "--max-steps 1";
+    // clap takes the last of repeated flags only where told to, so the command is written out.
+    let refuse = |lang: &str, tok: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_model-train"))
+            .current_dir(lab.directory.path())
+            .args([
+                "--lang",
+                lang,
+                "--tok",
+                tok,
+                "--out",
+                "m",
+                "--max-steps",
+                "1",
+                "--cache",
+                "cache",
+                "-q",
+            ])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let text = stderr(&output);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        text
+    };
+    assert!(refuse("lang", "tok-of-other").contains("expected inputs that belong together"));
+    assert!(refuse("nowhere", "tok").contains("nowhere: no such directory"));
+    assert!(refuse("tok", "lang").contains("expected a language directory"));
+    assert!(
+        lab.refusal("m", &format!("{flags} --n-heads 3"))
+            .contains("no multiple of n_heads 3")
+    );
+    if !cfg!(feature = "cuda") {
+        let text = lab.refusal("m", &format!("{flags} --device cuda"));
+        assert!(
+            text.contains("--device cuda:0: this binary was built without it"),
+            "{text}"
+        );
+    }
+    let usage = lab.run("m", "--max-steps 1 --max-chars 1");
+    assert_eq!(usage.status.code(), Some(2));
+    std::fs::write(lab.at("tok/tokenizer.json"), "{}").unwrap();
+    assert!(lab.refusal("m", flags).contains("tokenizer.json"));
+}
+
+/// The reference engine and the hand-written one train the same model.
+#[test]
+fn engines_agree_over_a_training() {
+    let lab = Lab::new();
+    for engine in ["reference", "portable"] {
+        lab.succeed(
+            engine,
+            &format!("--max-steps 30 --engine {engine} --precision f32"),
+        );
+    }
+    let losses = |out: &str| -> Vec<f64> {
+        let rows: Vec<TrainLogRow> = read_rows(&lab.at(out).join("train_log.parquet")).unwrap();
+        rows.iter().map(|row| row.loss_nats).collect()
+    };
+    for (a, b) in losses("reference").iter().zip(losses("portable")) {
+        assert!((a - b).abs() < 5e-3, "{a} {b}");
+    }
+}
