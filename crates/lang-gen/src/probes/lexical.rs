@@ -113,8 +113,33 @@ fn slots() -> impl Iterator<Item = Slot> {
     })
 }
 
-/// Takes slots that every masked noun can fill and enough unmasked ones, until there are `wanted`.
+/// The clozes of a leaf type: as many seen golds as masked ones where slots can be had for so many, else fewer
+/// seen ones rather than no clozes.
 fn draw(material: &Material<'_>, leaf: usize, wanted: usize) -> Clozes {
+    let (_, nouns) = &material.leaves[leaf];
+    let n_masked = nouns.iter().filter(|&&noun| material.masked(noun)).count();
+    // Without masks: as many as the usual quarter would be.
+    let n_seen = match n_masked {
+        0 => (nouns.len() / 4).max(2),
+        n => n.min(nouns.len() - n),
+    };
+    let mut best = fill(material, leaf, wanted, n_seen);
+    // One candidate would be no choice.
+    let fewer = [3 * n_seen / 4, n_seen / 2, n_seen / 4, 0];
+    for n_seen in fewer.into_iter().filter(|&n| n != 1) {
+        if best.slots.len() == wanted {
+            break;
+        }
+        let other = fill(material, leaf, wanted, n_seen);
+        if other.slots.len() > best.slots.len() {
+            best = other;
+        }
+    }
+    best
+}
+
+/// Takes slots that every masked noun and at least `n_seen` unmasked ones can fill, until there are `wanted`.
+fn fill(material: &Material<'_>, leaf: usize, wanted: usize, n_seen: usize) -> Clozes {
     let (kind, nouns) = &material.leaves[leaf];
     let (masked, unmasked): (Vec<NounId>, Vec<NounId>) =
         nouns.iter().partition(|&&noun| material.masked(noun));
@@ -130,18 +155,12 @@ fn draw(material: &Material<'_>, leaf: usize, wanted: usize) -> Clozes {
             unmasked.iter().map(gold).collect(),
         ],
     };
-    // Without masks: as many as the usual quarter would be.
-    let n_seen = match masked.len() {
-        0 => (nouns.len() / 4).max(2),
-        n => n,
-    };
-    let n_seen = n_seen.min(unmasked.len());
     for slot in slots() {
         if clozes.slots.len() == wanted {
             break;
         }
         let [masked, unmasked] = &clozes.golds;
-        let fill = |gold: &Gold| {
+        let context = |gold: &Gold| {
             let turn = clozes.slots.len() as u64;
             let index = turn * material.world.ontology.nouns.len() as u64 + u64::from(gold.noun);
             let mut rng = material
@@ -157,10 +176,14 @@ fn draw(material: &Material<'_>, leaf: usize, wanted: usize) -> Clozes {
                 &mut rng,
             )
         };
-        let Some(of_masked) = masked.iter().map(fill).collect::<Option<Vec<Statement>>>() else {
+        let Some(of_masked) = masked
+            .iter()
+            .map(context)
+            .collect::<Option<Vec<Statement>>>()
+        else {
             continue;
         };
-        let of_unmasked: Vec<Option<Statement>> = unmasked.iter().map(fill).collect();
+        let of_unmasked: Vec<Option<Statement>> = unmasked.iter().map(context).collect();
         if of_unmasked.iter().flatten().count() < n_seen {
             continue;
         }

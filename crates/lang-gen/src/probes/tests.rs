@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corpus::tables::ProbeRow;
 use corpus::{Condition, Language, ProbeSet, ProbeStage};
+use world::WorldConfig;
 use world::form::{DivergenceKind, Inflection};
 
 use super::probes;
@@ -393,4 +394,114 @@ fn a_grammar_without_a_rule_is_refused_by_its_name() {
     let world = world::World::build(tiny(), &renamed, seed::Seed(3)).unwrap();
     let error = probes(&world, CORPUS_SEED).unwrap_err().to_string();
     assert!(error.contains("\"object-relative\""), "{error}");
+}
+
+/// Worlds at the edges: rows are made or left out, never wrong (each is read back as it is made), and clozes
+/// still determine their noun.
+#[test]
+fn unusual_worlds_are_probed_as_far_as_they_can_be() {
+    type Edit = fn(&mut WorldConfig);
+    let edits: [(&str, Edit); 8] = [
+        ("no inflection", |config| config.form.inflection = false),
+        ("one leaf type", |config| {
+            config.ontology.branching = vec![1, 1]
+        }),
+        ("attributes of the root only", |config| {
+            config.ontology.attributes.truncate(1);
+            config.ontology.attributes[0].count = 3;
+        }),
+        ("no adpositions", |config| {
+            config.ontology.relations.truncate(1);
+        }),
+        ("no verbs", |config| {
+            config.ontology.relations.remove(0);
+        }),
+        ("mostly masked", |config| config.mask.share = 0.75),
+        ("everything reversed in both", |config| {
+            let all = [
+                "subject",
+                "determiner",
+                "relative",
+                "adjective",
+                "relativizer",
+                "copula",
+                "object",
+                "adposition",
+            ];
+            config.order.majority = all.map(str::to_owned).to_vec();
+            config.order.minority = config.order.majority.clone();
+        }),
+        ("equal forms", |config| config.divergence.distance = 0.0),
+    ];
+    for (name, edit) in edits {
+        let mut config = tiny();
+        edit(&mut config);
+        let case = case(config, grammar());
+        let reader = case.reader();
+        let n_pairs = case
+            .rows
+            .iter()
+            .filter(|row| row.set == ProbeSet::Pair)
+            .count();
+        assert!(n_pairs > 500, "{name}: {n_pairs}");
+        let mut n_clozes = 0;
+        for row in case.rows.iter().filter(|row| row.set == ProbeSet::Primary) {
+            let gold = row.concept.unwrap();
+            let meaning = reader
+                .meaning(row.language, &row.candidates[usize::from(row.gold)])
+                .unwrap();
+            assert_eq!(reader.answers(&meaning, gold), [gold], "{name}: {row:?}");
+            n_clozes += 1;
+        }
+        println!("{name}: {n_pairs} rows of pairs, {n_clozes} primary clozes");
+        match name {
+            "no verbs" => assert!(n_clozes > 0),
+            "one leaf type" => assert_eq!(
+                case.rows
+                    .iter()
+                    .filter(|row| row.stage == ProbeStage::Type)
+                    .count(),
+                0
+            ),
+            "equal forms" => assert!(
+                case.rows
+                    .iter()
+                    .all(|row| row.condition != Condition::Masked)
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// More contexts are more slots: each concept has as many as are asked for, and all of a group are gold
+/// equally often.
+#[test]
+fn more_contexts_can_be_had() {
+    let mut config: WorldConfig =
+        toml::from_str(include_str!("../../../../data/worlds/demo.toml")).unwrap();
+    config.probes.items = 1;
+    config.probes.contexts = 13;
+    let case = case(config, grammar());
+    let mut contexts: BTreeMap<(bool, u32), BTreeSet<&String>> = BTreeMap::new();
+    let mut groups: BTreeMap<&String, BTreeMap<u32, usize>> = BTreeMap::new();
+    for row in case.rows.iter().filter(|row| row.set == ProbeSet::Primary) {
+        let gold = &row.candidates[usize::from(row.gold)];
+        let language = row.language == Language::Minority;
+        contexts
+            .entry((language, row.concept.unwrap()))
+            .or_default()
+            .insert(gold);
+        let group = groups
+            .entry(row.calibration_group.as_ref().unwrap())
+            .or_default();
+        *group.entry(row.concept.unwrap()).or_default() += 1;
+    }
+    assert!(
+        contexts.values().all(|contexts| contexts.len() == 13),
+        "{contexts:?}"
+    );
+    for (group, golds) in groups {
+        assert_eq!(golds.len(), 8, "{group}");
+        assert_eq!(golds.values().collect::<BTreeSet<_>>().len(), 1, "{group}");
+    }
 }
