@@ -162,7 +162,7 @@ fn push(
         document: index,
         language: language(side),
         text,
-        derivation: &told.derivation,
+        derivation: told.derivation(),
         characters: characters as u32,
         sentences: told.sentences,
     })?;

@@ -4,13 +4,13 @@
 use rand::Rng;
 use seed::Seed;
 
-/// A pseudo-random permutation of `0..n`: a balanced Feistel network of 8 rounds over the next power of four,
+/// A pseudo-random permutation of `0..n`: a balanced Feistel network of 4 rounds over the next power of four,
 /// walked until it lands below n (Black & Rogaway 2002, "Ciphers with arbitrary finite domains").
 #[derive(Debug, Clone)]
 pub struct Permutation {
     n: u64,
     half_bits: u32,
-    keys: [u64; 8],
+    keys: [u64; 4],
 }
 
 impl Permutation {

@@ -27,6 +27,9 @@ pub enum Stream {
 /// Barred derivations in a row after which B is taken to have nothing left to say.
 const MAX_BARRED: u32 = 100_000;
 
+/// Random words set aside for each derivation; the longest draw a few hundred.
+const DERIVATION_WORDS: u128 = 4096;
+
 /// Makes documents.
 pub struct Documents<'a> {
     world: &'a World,
@@ -43,14 +46,19 @@ pub struct Told {
     pub majority: String,
     /// The text in B.
     pub minority: String,
-    /// The derivations, separated by one space.
-    pub derivation: String,
+    /// The derivations, each after one space.
+    derivations: String,
     /// How many sentences.
     pub sentences: u16,
     draft: Draft,
 }
 
 impl Told {
+    /// The derivations, separated by one space.
+    pub fn derivation(&self) -> &str {
+        self.derivations.get(1..).unwrap_or_default()
+    }
+
     /// The text in one language.
     pub fn text(&self, side: Side) -> &str {
         match side {
@@ -97,12 +105,22 @@ impl<'a> Documents<'a> {
         told.sentences = rng.random_range(fewest..=most);
         told.majority.clear();
         told.minority.clear();
-        told.derivation.clear();
+        told.derivations.clear();
+        let masked: &[bool] = if stream == Stream::Majority {
+            &[]
+        } else {
+            &self.world.mask.masked
+        };
+        // Derivation k of a document has its own stretch of the document's stream: giving up a barred one
+        // early does not change the next.
+        let mut attempt = 1;
         for sentence in 0..told.sentences {
             let mut barred = 0;
             loop {
-                self.sampler.sentence(&mut rng, &mut told.draft);
-                if stream == Stream::Majority || !self.world.bars(&told.draft) {
+                rng.set_word_pos(attempt * DERIVATION_WORDS);
+                attempt += 1;
+                let drawn = self.sampler.attempt(&mut rng, &mut told.draft, masked);
+                if drawn && (stream == Stream::Majority || !self.world.bars(&told.draft)) {
                     break;
                 }
                 barred += 1;
@@ -113,8 +131,7 @@ impl<'a> Documents<'a> {
                 }
             }
             let space = if sentence == 0 { "" } else { " " };
-            told.derivation.push_str(space);
-            self.printer.print(&told.draft.nodes, &mut told.derivation);
+            self.printer.print(&told.draft.nodes, &mut told.derivations);
             for &side in sides {
                 let text = match side {
                     Side::Majority => &mut told.majority,

@@ -65,8 +65,11 @@ pub struct Draft {
     pub nodes: Vec<Node>,
     /// What it states.
     pub facts: Vec<Fact>,
-    /// A masked noun was picked where none may be told: the derivation is given up.
-    barred: bool,
+    /// How many nouns were picked.
+    picks: u32,
+    /// The derivation is given up: it names a masked noun where none may be told, or a rule failed after a noun was
+    /// picked. Going back behind a pick would make what is told depend on nouns that are not in it.
+    given_up: bool,
 }
 
 /// Where a sentence's choices come from, and the nouns that it may not name.
@@ -199,23 +202,18 @@ impl<'a> Sampler<'a> {
 
     /// Draws one true sentence into `draft`, replacing what it held.
     pub fn sentence(&self, rng: &mut Stream, draft: &mut Draft) {
-        self.sentence_without(rng, draft, &[]);
+        while !self.attempt(rng, draft, &[]) {}
     }
 
-    /// As [`Sampler::sentence`], but gives up, and returns false, as soon as the sentence names a noun that
-    /// `masked` marks: cheaper than drawing it to its end and throwing it away.
-    pub fn sentence_without(&self, rng: &mut Stream, draft: &mut Draft, masked: &[bool]) -> bool {
-        loop {
-            draft.nodes.clear();
-            draft.facts.clear();
-            draft.barred = false;
-            if self.statement(&mut Source { rng, masked }, draft, self.grammar.start) {
-                return true;
-            }
-            if draft.barred {
-                return false;
-            }
-        }
+    /// Tries once to draw a true sentence into `draft`. Gives up, and returns false, as soon as it would name a noun
+    /// that `masked` marks, or when a rule cannot be made true of the nouns picked so far. From the same state of `rng`
+    /// an attempt that succeeds with a mask is the one that succeeds without.
+    pub fn attempt(&self, rng: &mut Stream, draft: &mut Draft, masked: &[bool]) -> bool {
+        draft.nodes.clear();
+        draft.facts.clear();
+        draft.picks = 0;
+        draft.given_up = false;
+        self.statement(&mut Source { rng, masked }, draft, self.grammar.start)
     }
 
     /// A noun by frequency.
@@ -241,7 +239,7 @@ impl<'a> Sampler<'a> {
         let (rules, total) = &self.rules[usize::from(category)];
         let mut total = *total;
         let mut tried = 0_u64;
-        while total > 0 && !draft.barred {
+        while total > 0 && !draft.given_up {
             // A category of one rule draws nothing.
             let mut draw = if rules.len() == 1 {
                 0
@@ -282,12 +280,13 @@ impl<'a> Sampler<'a> {
                     numbers = numbers.with(variable, free);
                 }
             }
-            let (nodes, facts) = (draft.nodes.len(), draft.facts.len());
+            let (nodes, facts, picks) = (draft.nodes.len(), draft.facts.len(), draft.picks);
             draft.nodes.push(Node::rule(rule_index, numbers));
             if let Some(result) = attempt(rng, draft, rule_index, numbers) {
                 close(&mut draft.nodes, nodes);
                 return Some(result);
             }
+            draft.given_up |= draft.picks > picks;
             draft.nodes.truncate(nodes);
             draft.facts.truncate(facts);
         }
@@ -381,8 +380,9 @@ impl<'a> Sampler<'a> {
             Goal::Among([one]) => *one,
             Goal::Among(some) => some[rng.rng.random_range(0..some.len() as u32) as usize],
         };
-        draft.barred |= rng.masked.get(noun as usize).is_some_and(|&masked| masked);
-        (!draft.barred).then_some(noun)
+        draft.picks += 1;
+        draft.given_up |= rng.masked.get(noun as usize).is_some_and(|&masked| masked);
+        (!draft.given_up).then_some(noun)
     }
 
     fn entity(

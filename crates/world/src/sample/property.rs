@@ -167,7 +167,7 @@ impl Sampler<'_> {
         let start = rng.rng.random_range(0..relations.len() as u32) as usize;
         let mut others_left;
         for offset in 0..relations.len() {
-            if draft.barred {
+            if draft.given_up {
                 return None;
             }
             let relation = relations[(start + offset) % relations.len()];
@@ -214,7 +214,7 @@ impl Sampler<'_> {
                 self.concepts.id(Concept::Relation(relation)),
                 numbers.of(term(rule, word).number),
             );
-            let (nodes, facts) = (draft.nodes.len(), draft.facts.len());
+            let (nodes, facts, picks) = (draft.nodes.len(), draft.facts.len(), draft.picks);
             if word < entity {
                 draft.nodes.push(word_node);
             }
@@ -245,6 +245,7 @@ impl Sampler<'_> {
                     return Some(());
                 }
             }
+            draft.given_up |= draft.picks > picks;
             draft.nodes.truncate(nodes);
             draft.facts.truncate(facts);
         }
