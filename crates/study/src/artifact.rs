@@ -69,8 +69,8 @@ impl Stage {
         }
     }
 
-    /// Whether its command line takes `--resume`.
-    fn resumes(self) -> bool {
+    /// Whether its command line takes `--device`.
+    pub fn has_device(self) -> bool {
         matches!(self, Stage::Model | Stage::Eval)
     }
 }
@@ -84,7 +84,7 @@ pub struct Artifact {
     pub name: String,
     /// Names of the artifacts it reads, in the order of the stages.
     pub inputs: Vec<String>,
-    /// Its binary's arguments, without `--threads`; paths relative to the study directory.
+    /// Its binary's arguments, without `--threads` and `--device`; paths relative to the study directory.
     pub arguments: Vec<String>,
 }
 
@@ -160,10 +160,11 @@ fn artifact(
     });
     let hash = blake3::hash(corpus::canonical_json(&resolved).as_bytes()).to_hex();
     let name = format!("{}-{}", stage.name(), &hash[..12]);
-    arguments.extend(["--out".into(), format!("artifacts/{name}")]);
-    if stage.resumes() {
-        arguments.push("--resume".into());
-    }
+    arguments.extend([
+        "--out".into(),
+        format!("artifacts/{name}"),
+        "--resume".into(),
+    ]);
     Ok(Artifact {
         stage,
         name,

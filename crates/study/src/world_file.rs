@@ -91,6 +91,30 @@ impl WorldFiles {
     }
 }
 
+/// Where the world file keeps what `lang-gen`'s flags overrule.
+const OVERRULED: [(&str, [&str; 2]); 5] = [
+    ("lexical_distance", ["divergence", "distance"]),
+    ("divergence", ["divergence", "kind"]),
+    ("minority_share", ["corpus", "minority_share"]),
+    ("mask_share", ["mask", "share"]),
+    ("documents", ["corpus", "documents"]),
+];
+
+impl World {
+    /// The knobs of `lang-gen` as the world file has them, so that a run that leaves one to the world states it too.
+    pub fn knobs(&self) -> impl Iterator<Item = (&'static str, Setting)> {
+        OVERRULED.into_iter().filter_map(|(key, [table, name])| {
+            let setting = match self.content.get(table)?.get(name)? {
+                Value::String(text) => Setting::Text(text.clone()),
+                Value::Number(number) if key == "documents" => Setting::Integer(number.as_i64()?),
+                Value::Number(number) => Setting::Number(number.as_f64()?),
+                _ => return None,
+            };
+            Some((key, setting))
+        })
+    }
+}
+
 /// `demo.toml` → `demo-0123456789ab.toml`.
 fn named(file: &str, hash: &str) -> String {
     let path = Path::new(file);

@@ -30,11 +30,13 @@ pub fn makefile(study: &str, artifacts: &[Artifact], wanted: &[String], binaries
 #   make -jN           build what is missing, N artifacts at once
 #   make -k -jN        the same, going past failed runs
 #   make -jN THREADS=T T threads per artifact (default: the machine's cores / N)
+#   make DEVICE=cuda   models on a GPU
 #   make QUIET=--quiet without progress; each artifact's log is logs/NAME.log either way
 #   make BIN=DIR       with the binaries in DIR
 
 BIN ?= {bin}
 QUIET ?=
+DEVICE ?= cpu
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 THREADS ?= $(shell threads=$$(( $(CORES) / $(JOBS) )); echo $$(( threads > 0 ? threads : 1 )))
@@ -59,10 +61,15 @@ all:",
         let arguments: Vec<String> = artifact.arguments.iter().map(|word| quote(word)).collect();
         let _ = write!(
             text,
-            "\nartifacts/{name}/manifest.json:{bar}{inputs}\n\t@\"$(BIN)/study\" stage {name} $(QUIET) -- \"$(BIN)/{binary}\" {arguments} --threads $(THREADS)\n",
+            "\nartifacts/{name}/manifest.json:{bar}{inputs}\n\t@\"$(BIN)/study\" stage {name} $(QUIET) -- \"$(BIN)/{binary}\" {arguments}{device} --threads $(THREADS)\n",
             name = artifact.name,
             binary = artifact.stage.binary(),
             arguments = arguments.join(" "),
+            device = if artifact.stage.has_device() {
+                " --device $(DEVICE)"
+            } else {
+                ""
+            },
         );
     }
     text

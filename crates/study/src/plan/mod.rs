@@ -19,6 +19,7 @@ use anyhow::{Context, Result};
 
 use crate::artifact::{Artifacts, Stage};
 use crate::grid::Study;
+use crate::knobs::Scope;
 use crate::world_file::WorldFiles;
 
 /// What a plan holds, for printing.
@@ -40,8 +41,16 @@ pub struct Summary {
 /// Where the study or its worlds cannot be read, or `out` cannot be written.
 pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Result<Summary> {
     let study = Study::open(study_path)?;
-    let runs = study.runs()?;
+    let mut runs = study.runs()?;
     let mut worlds = WorldFiles::default();
+    for run in &mut runs {
+        let world = worlds.resolve(&run.world, run.of(Scope::World))?;
+        for (key, setting) in world.knobs() {
+            run.settings
+                .entry((Scope::Lang, key.to_owned()))
+                .or_insert(setting);
+        }
+    }
     let artifacts = Artifacts::of(&runs, study.last_stage, &mut worlds)?;
     for directory in [out.to_owned(), out.join("worlds")] {
         std::fs::create_dir_all(&directory)

@@ -224,9 +224,12 @@ pub fn over_concepts(data: &Data) -> Option<Figure> {
         } else {
             format!("ρ {}", number(mean(&correlations)))
         };
-        let [left, top, width, _] = panel.frame;
+        let [left, top, width, height] = panel.frame;
         svg.text(
-            [left + width - text_width(&note, 12.0), top - 8.0],
+            [
+                left + width - 4.0 - text_width(&note, 12.0),
+                top + height - 8.0,
+            ],
             &note,
             Font::ink(12.0),
         );

@@ -53,10 +53,10 @@ pub fn figure(data: &Data) -> Option<Figure> {
     if headlines.is_empty() {
         return None;
     }
-    let (left, top, width, row_height) = (220.0, 58.0, 132.0, 22.0);
+    let (left, top, width, row_height) = (210.0, 58.0, 124.0, 22.0);
     let height = row_height * rows.len() as f64;
     let mut svg = Svg::new(
-        left + (width + 20.0) * headlines.len() as f64,
+        left + (width + 30.0) * headlines.len() as f64,
         top + height + 34.0,
     );
     legend(
@@ -74,7 +74,7 @@ pub fn figure(data: &Data) -> Option<Figure> {
     }
     for (column, headline) in headlines.iter().enumerate() {
         let panel = Panel {
-            frame: [left + (width + 20.0) * column as f64, top, width, height],
+            frame: [left + (width + 30.0) * column as f64, top, width, height],
             x: Scale::UNIT,
             y: Scale::Bands(Vec::new()),
         };

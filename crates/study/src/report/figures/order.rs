@@ -30,7 +30,7 @@ pub fn figure(data: &Data) -> Option<Figure> {
     let row_height = 26.0;
     let block = row_height * STAGED.len() as f64 + 12.0;
     let panel = Panel {
-        frame: [170.0, 40.0, 560.0, block * vocabularies.len() as f64],
+        frame: [262.0, 40.0, 520.0, block * vocabularies.len() as f64],
         x: Scale::log_around(steps.iter().copied()),
         y: Scale::Linear { from: 0.0, to: 1.0 },
     };
@@ -80,7 +80,10 @@ pub fn figure(data: &Data) -> Option<Figure> {
                     StagedOnset::NotMeasured => {}
                 }
             }
-            for (step, run) in &reached {
+            reached.sort_unstable();
+            for (place, (step, run)) in reached.iter().enumerate() {
+                // Runs with the same onset stand above and below each other.
+                let lift = 4.0 * ((place % 5) as f64 - 2.0) / 2.0;
                 let title = format!(
                     "{name}: onset at step {step}\n{}: {}/{}/masked/{}",
                     data.runs[*run].run,
@@ -89,7 +92,7 @@ pub fn figure(data: &Data) -> Option<Figure> {
                     test.phenomenon.unwrap_or("")
                 );
                 svg.mark(
-                    [panel.place_x(*step as f64), y],
+                    [panel.place_x(*step as f64), y + lift],
                     4.5,
                     Mark::Circle,
                     KINDS[[0, 3, 2][t]],
@@ -97,7 +100,6 @@ pub fn figure(data: &Data) -> Option<Figure> {
                     Some(&title),
                 );
             }
-            reached.sort_unstable();
             if reached.len() > 1 && reached.len() > never {
                 let x = panel.place_x(reached[(reached.len() - 1) / 2].0 as f64);
                 svg.line([x, y - 9.0, x, y + 9.0], Line::solid(INK, 2.0));
