@@ -179,23 +179,25 @@ fn record(
             };
             let model =
                 CheckpointModel::new(&checkpoint, &device, manner.batch, suite.positions())?;
-            let pairs = evidence.nouns.pairs();
             let mut rows = StepRows {
-                scores: score(&model, suite, &evidence.items, step)?,
-                documents: score_documents(&model, suite, step)?,
-                alignment: align(&model, tokenizer, pairs, step)?,
+                scores: timed("scores", || score(&model, suite, &evidence.items, step))?,
+                documents: timed("validation", || score_documents(&model, suite, step))?,
+                alignment: timed("alignment", || {
+                    align(&model, tokenizer, evidence.nouns.pairs(), step)
+                })?,
                 ..StepRows::default()
             };
-            let unusable = rows
+            if rows
                 .scores
                 .iter()
-                .filter(|row| !row.log_probability_nats.is_finite())
-                .count();
-            if unusable == 0 {
+                .all(|row| row.log_probability_nats.is_finite())
+            {
                 let generator =
                     Generator::new(&checkpoint, &device, manner.batch, prompts.positions())?;
-                rows.samples = prompts.samples(&generator, tokenizer, step)?;
-                rows.continuations = prompts.continuations(&generator, tokenizer, step)?;
+                rows.samples = timed("samples", || prompts.samples(&generator, tokenizer, step))?;
+                rows.continuations = timed("continuations", || {
+                    prompts.continuations(&generator, tokenizer, step)
+                })?;
             }
             write_step(&done, &rows)?;
             evaluated += 1;
@@ -218,6 +220,14 @@ fn record(
         output.note(role, path.to_string_lossy().into_owned());
     }
     Ok(checkpoints.into_iter().map(|files| files.step).collect())
+}
+
+/// Runs a part of the work; says how long it took under -vv.
+fn timed<T>(part: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let started = Instant::now();
+    let result = work()?;
+    tracing::trace!("{part}: {:.3} s", started.elapsed().as_secs_f64());
+    Ok(result)
 }
 
 fn describe(device: &Device) -> &'static str {

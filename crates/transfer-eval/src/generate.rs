@@ -19,6 +19,7 @@ use candle_transformers::models::llama::{Cache, Config, Llama};
 use corpus::tables::{ContinuationRow, SampleRow};
 use corpus::{Condition, Language};
 use lm::{Checkpoint, ModelConfig, SEP, Tokenizer};
+use rayon::prelude::*;
 use seed::Seed;
 use world::{Recogniser, Side, World};
 
@@ -208,7 +209,11 @@ impl<'a> Prompts<'a> {
     }
 }
 
-/// Prompts in one language: sample i continues document i, going round where there are more samples than documents.
+/// Documents that samples of a language continue, over and over: prompts of one length run as one batch, so few
+/// different prompts make few batches.
+const PROMPTS: usize = 20;
+
+/// Prompts in one language: sample i continues document i modulo [`PROMPTS`].
 fn sentence_prompts(
     language: Language,
     texts: &[Text],
@@ -227,7 +232,7 @@ fn sentence_prompts(
     let documents = if of_two.is_empty() { &all } else { &of_two };
     let mut prompts = Vec::new();
     for sample in (0..samples).take_while(|_| !documents.is_empty()) {
-        let text = &documents[sample as usize % documents.len()].text;
+        let text = &documents[sample as usize % documents.len().min(PROMPTS)].text;
         let first = sentences(text).next().unwrap_or_default();
         let opening = match of_two.is_empty() {
             true => first.split(' ').next().map(str::to_owned),
@@ -240,7 +245,7 @@ fn sentence_prompts(
             sample,
             ids,
             opening,
-            limit: 2 * longest,
+            limit: longest + longest / 4,
         });
     }
     Ok(prompts)
@@ -312,16 +317,27 @@ impl Generator {
         for (at, job) in jobs.iter().enumerate() {
             by_length.entry(job.ids.len()).or_default().push(at);
         }
-        let mut generated = vec![Vec::new(); jobs.len()];
-        for (length, places) in by_length {
-            for batch in places.chunks(self.batch) {
+        let batches: Vec<(usize, &[usize])> = by_length
+            .iter()
+            .flat_map(|(&length, places)| {
+                places
+                    .chunks(self.batch)
+                    .map(move |places| (length, places))
+            })
+            .collect();
+        // A batch is computed the same on whichever thread; its results go to places of their own.
+        let texts: Vec<Vec<Vec<u32>>> = batches
+            .par_iter()
+            .map(|&(length, places)| {
                 command::check_interrupt()?;
-                let chosen: Vec<&Job<'_>> = batch.iter().map(|&at| &jobs[at]).collect();
-                let texts =
-                    self.generate_batch(&chosen, length, full_stop, ends_word, temperature)?;
-                for (&at, ids) in batch.iter().zip(texts) {
-                    generated[at] = ids;
-                }
+                let chosen: Vec<&Job<'_>> = places.iter().map(|&at| &jobs[at]).collect();
+                self.generate_batch(&chosen, length, full_stop, ends_word, temperature)
+            })
+            .collect::<Result<_>>()?;
+        let mut generated = vec![Vec::new(); jobs.len()];
+        for ((_, places), texts) in batches.iter().zip(texts) {
+            for (&at, ids) in places.iter().zip(texts) {
+                generated[at] = ids;
             }
         }
         Ok(generated)

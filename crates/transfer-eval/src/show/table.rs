@@ -36,6 +36,21 @@ const LINES: [(&str, &str, Option<&str>); 22] = [
     ("ladder", "preferred", Some("unseen_pair")),
 ];
 
+/// The lines of these metrics: [`LINES`], then the alignment of the last layer.
+fn lines(metrics: &[MetricRow]) -> Vec<Line<'_>> {
+    let number = |layer: &&str| layer.trim_start_matches("layer_").parse::<u32>().ok();
+    let layers = metrics.iter().filter(|row| row.stage == "alignment");
+    let last = layers
+        .filter_map(|row| row.phenomenon.as_deref())
+        .max_by_key(number);
+    let alignment =
+        ["retrieval", "cka"].map(|metric| last.map(|layer| ("alignment", metric, Some(layer))));
+    LINES
+        .into_iter()
+        .chain(alignment.into_iter().flatten())
+        .collect()
+}
+
 type Line<'a> = (&'a str, &'a str, Option<&'a str>);
 
 fn line(row: &MetricRow) -> Line<'_> {
@@ -61,7 +76,7 @@ pub fn of_checkpoint(metrics: &[MetricRow]) -> Table {
         "masked",
         "identical",
     ]);
-    for wanted in LINES {
+    for wanted in lines(metrics) {
         let rows: Vec<&MetricRow> = metrics.iter().filter(|row| line(row) == wanted).collect();
         if rows.iter().all(|row| row.value.is_none()) {
             continue;
@@ -124,7 +139,7 @@ pub fn over_steps(metrics: &[MetricRow], columns: usize) -> Table {
             .or_default()
             .insert(row.step, row);
     }
-    for wanted in LINES {
+    for wanted in lines(metrics) {
         for &condition in Condition::ALL {
             let Some(curve) = curves.get(&(wanted, condition)) else {
                 continue;

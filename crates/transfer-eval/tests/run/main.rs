@@ -1,0 +1,179 @@
+//! The real binary over small directories: what it writes, what it refuses, and how it goes on.
+
+mod directories;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use corpus::tables::{MetricRow, ScoreRow};
+use corpus::{Condition, Input, Stage, read_rows};
+use directories::{Directories, STEPS, tiny};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_transfer-eval"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Evaluates with few samples, and further flags.
+fn evaluate(directories: &Directories, model: &str, out: &str, more: &[&str]) -> Output {
+    let paths = ["lang", "tok", model, out]
+        .map(|name| directories.path(name).to_string_lossy().into_owned());
+    let mut arguments = vec![
+        "--lang",
+        &paths[0],
+        "--tok",
+        &paths[1],
+        "--model",
+        &paths[2],
+        "--out",
+        &paths[3],
+        "--quiet",
+        "--samples",
+        "5",
+        "--draws",
+        "3",
+        "--bootstrap",
+        "100",
+    ];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+#[track_caller]
+fn succeeds(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[track_caller]
+fn fails(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    let line = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+fn manifest(directory: &Path) -> String {
+    std::fs::read_to_string(directory.join("manifest.json")).unwrap()
+}
+
+#[test]
+fn a_run_writes_what_it_says_and_repeats() {
+    let directories = Directories::new();
+    let printed = succeeds(&evaluate(
+        &directories,
+        "model",
+        "eval",
+        &["--threads", "1"],
+    ));
+    let out = directories.path("eval");
+    assert_eq!(printed.lines().last(), Some(out.to_str().unwrap()));
+    assert!(printed.contains("reachability"), "{printed}");
+
+    // one row per checkpoint × probe × candidate: 12 pairs, 2 · 6 clozes of 6 forms, 4 ladders of 3 + 1 rungs
+    let scores: Vec<ScoreRow> = read_rows(&out.join("scores.parquet")).unwrap();
+    assert_eq!(scores.len(), STEPS.len() * (12 * 2 + 2 * 6 * 6 + 4 * 4));
+    let metrics: Vec<MetricRow> = read_rows(&out.join("metrics.parquet")).unwrap();
+    assert!(
+        metrics
+            .iter()
+            .all(|row| row.value.is_some() != row.reason.is_some())
+    );
+    let masked = |metric: &str| {
+        let row = metrics.iter().find(|row| {
+            row.metric == metric
+                && row.condition == Condition::Masked
+                && row.step == 10
+                && row.phenomenon.is_none()
+        });
+        row.unwrap_or_else(|| panic!("no {metric}")).clone()
+    };
+    assert_eq!((masked("mrr").n_items, masked("mrr").n_concepts), (12, 6));
+    assert_eq!(masked("oracle_learnable").value, Some(0.25));
+    // untrained: the gold word is one of about 200
+    assert!(masked("generated_expected").value.unwrap() < 0.2);
+    assert_eq!(masked("mrr_onset_step").value, None);
+
+    // other threads, the same bytes; and the metrics follow from the files
+    succeeds(&evaluate(
+        &directories,
+        "model",
+        "again",
+        &["--threads", "3"],
+    ));
+    assert_eq!(manifest(&out), manifest(&directories.path("again")));
+    let eval = out.to_string_lossy();
+    let printed = succeeds(&run(&["aggregate", &eval]));
+    assert!(printed.contains("the same computed again"), "{printed}");
+
+    // where nothing is to be done, --resume says so; without it the directory is refused
+    succeeds(&evaluate(&directories, "model", "eval", &["--resume"]));
+    assert!(fails(&evaluate(&directories, "model", "eval", &[])).contains("--force"));
+
+    let printed = succeeds(&run(&["show", &eval, "--steps", "2"]));
+    assert!(
+        printed.contains("onset") && printed.contains("step 10") && !printed.contains("step 5"),
+        "{printed}"
+    );
+    let scored = scores
+        .iter()
+        .find(|row| row.calibrated_nats.is_some())
+        .unwrap();
+    assert!(scored.next_word_nats.is_some() || scored.candidate > 0);
+    let concept = tiny().lexicons.minority.entries()[0].concept.to_string();
+    let printed = succeeds(&run(&["show", &eval, &concept]));
+    assert!(printed.contains("tokens"), "{printed}");
+    assert!(fails(&run(&["show", &eval, "nosuchform"])).contains("nosuchform"));
+}
+
+#[test]
+fn damage_is_refused_by_name_and_resume_goes_on() {
+    let directories = Directories::new();
+    succeeds(&evaluate(&directories, "model", "whole", &[]));
+    let file = directories
+        .path("model")
+        .join("checkpoints/step-000005/model.safetensors");
+    let intact = std::fs::read(&file).unwrap();
+    let mut damaged = intact.clone();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    std::fs::write(&file, damaged).unwrap();
+    let error = fails(&evaluate(&directories, "model", "eval", &[]));
+    assert!(error.contains("step-000005/model.safetensors"), "{error}");
+    // the first checkpoint was recorded; with the file mended the run goes on to the same result
+    let partial = directories.path("eval.partial").join("resume");
+    assert!(partial.join("step-000000").is_dir() && !partial.join("step-000005").exists());
+    std::fs::write(&file, intact).unwrap();
+    succeeds(&evaluate(&directories, "model", "eval", &["--resume"]));
+    assert_eq!(
+        manifest(&directories.path("eval")),
+        manifest(&directories.path("whole"))
+    );
+}
+
+#[test]
+fn what_does_not_belong_is_refused() {
+    let directories = Directories::new();
+    let world = tiny();
+    directories.write_tok(&world, "tok-other", 2);
+    directories.write_model("model-other", "tok-other", 1);
+    let error = fails(&evaluate(&directories, "model-other", "eval", &[]));
+    let tok = Input::open(&directories.path("tok"), Stage::Tok).unwrap();
+    assert!(error.contains(&tok.fingerprint().to_string()), "{error}");
+    assert!(fails(&evaluate(&directories, "tok", "eval", &[])).starts_with("error: "));
+    assert!(fails(&evaluate(&directories, "nowhere", "eval", &[])).contains("nowhere"));
+    let error = fails(&evaluate(
+        &directories,
+        "model",
+        "eval",
+        &["--temperature", "0"],
+    ));
+    assert!(error.contains("--temperature 0"), "{error}");
+    assert!(!directories.path("eval").exists());
+}
