@@ -75,6 +75,17 @@ impl Log {
         }
     }
 
+    /// Median of the measured speeds, tokens a second; 0 where there are none.
+    pub fn median_speed(&self) -> f64 {
+        let mut speeds: Vec<f64> = self
+            .timing
+            .iter()
+            .map(|row| row.tokens_per_second)
+            .collect();
+        speeds.sort_by(f64::total_cmp);
+        speeds.get(speeds.len() / 2).copied().unwrap_or(0.0)
+    }
+
     /// Writes `train_log.parquet` and `timing.parquet`.
     ///
     /// # Errors

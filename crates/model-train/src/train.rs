@@ -182,11 +182,7 @@ impl<'a> Run<'a> {
             step,
             mean_loss: state.mean_loss,
             log: state.log,
-            events: machine
-                .tensorboard
-                .as_deref()
-                .map(Events::create)
-                .transpose()?,
+            events: events(options)?,
             cursor: state.cursor,
         })
     }
@@ -430,6 +426,8 @@ impl<'a> Run<'a> {
         self.output
             .note("device", self.options.machine.device.to_string());
         self.output.note("training_seconds", seconds);
+        self.output
+            .note("tokens_per_second_median", self.log.median_speed());
         let mut table = Table::new(&["", "nats per token", "bits per character"]);
         if let Some(row) = self.log.rows.last() {
             let show =
@@ -457,6 +455,24 @@ impl<'a> Run<'a> {
         self.output.publish(measured)?;
         command::print(format!("{table}\n{}", self.options.out.display()))
     }
+}
+
+/// TensorBoard's event file, where one is asked for.
+fn events(options: &Options) -> Result<Option<Events>> {
+    let Some(directory) = &options.machine.tensorboard else {
+        return Ok(None);
+    };
+    let directory = directory.clone().unwrap_or_else(|| {
+        // `components` drops a slash at the end.
+        let mut beside = options
+            .out
+            .components()
+            .collect::<PathBuf>()
+            .into_os_string();
+        beside.push("-tensorboard");
+        PathBuf::from(beside)
+    });
+    Events::create(&directory).map(Some)
 }
 
 fn checkpoint_name(step: u64) -> String {

@@ -79,12 +79,9 @@ fn steps(model: &Path) -> Vec<String> {
 #[test]
 fn a_training_leaves_a_whole_model() {
     let lab = Lab::new();
-    let events = lab.at("events");
-    let flags = format!(
-        "--max-steps 150 --checkpoints 6 --learning-rate 1e-2 --tensorboard {}",
-        events.display()
-    );
-    let printed = lab.succeed("model", &flags);
+    let events = lab.at("model-tensorboard");
+    let flags = "--max-steps 150 --checkpoints 6 --learning-rate 1e-2 --tensorboard";
+    let printed = lab.succeed("model", flags);
     assert!(
         printed.contains("validation, minority") && printed.trim_end().ends_with("model"),
         "{printed}"
