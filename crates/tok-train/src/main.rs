@@ -14,7 +14,8 @@ use tok_train::{encode, show, train};
 /// writes a TOK directory: tokenizer.json (Hugging Face), segmentation.parquet (every form as
 /// tokens), bridges.parquet (what the two forms of each noun share), summary.parquet (fertility,
 /// atoms, overlap), manifest.json. The letters of both languages are always in the vocabulary, so
-/// nothing is ever unknown; masked forms (B†) are never in the training text.
+/// nothing is ever unknown; masked forms (B†) are in the training text only with
+/// --show-masked-forms.
 ///
 /// Details of the measures: a concept's forms are compared in their base inflection; chance is the
 /// mean over all other nouns; candidates of identifiability and learnable are the masked forms of

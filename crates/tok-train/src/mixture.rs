@@ -35,7 +35,7 @@ pub enum Regime {
 /// A regime that does not parse.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown regime {0:?}; expected majority, minority, balanced, proportional or alpha=X with X from 0 to 1"
+    "unknown regime {0:?}; expected majority, minority, balanced, proportional or alpha=X with X at least 0"
 )]
 pub struct UnknownRegime(String);
 
@@ -52,7 +52,7 @@ impl FromStr for Regime {
             _ => {
                 let exponent = text.strip_prefix("alpha=").ok_or_else(unknown)?;
                 let alpha: f64 = exponent.parse().map_err(|_| unknown())?;
-                if (0.0..=1.0).contains(&alpha) {
+                if alpha.is_finite() && alpha >= 0.0 {
                     Ok(Regime::Alpha(alpha))
                 } else {
                     Err(unknown())
@@ -350,7 +350,7 @@ mod tests {
         for text in [
             "alpha",
             "alpha=",
-            "alpha=2",
+            "alpha=inf",
             "alpha=-1",
             "alpha=NaN",
             "Balanced",

@@ -28,7 +28,7 @@ pub struct TrainFlags {
     #[arg(long, value_name = "N")]
     pub vocab_size: Option<usize>,
     /// Each language's share of the training characters: majority, minority, balanced,
-    /// proportional (as the model sees the text) or alpha=X (share ∝ share^X, X from 0 to 1)
+    /// proportional (as the model sees the text) or alpha=X (share ∝ share^X, X at least 0)
     #[arg(long, value_name = "REGIME", default_value_t = Regime::Proportional)]
     pub regime: Regime,
     /// Control: show the tokenizer the masked forms (B†), each as often as B would state it at the

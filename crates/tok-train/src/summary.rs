@@ -104,7 +104,8 @@ impl Rows {
         minority: &TokenCounts,
         usable: usize,
     ) {
-        let overlap = jaccard(&majority.occurrences, &minority.occurrences);
+        let overlap = jaccard(&majority.occurrences, &minority.occurrences)
+            .filter(|_| majority.words > 0 && minority.words > 0);
         let divergence = jensen_shannon(&majority.occurrences, &minority.occurrences);
         let both = [
             (Language::Majority, majority),
@@ -118,7 +119,7 @@ impl Rows {
                 ("characters_per_token", text.characters_per_token()),
                 ("average_rank", average_rank(&text.occurrences)),
                 ("renyi_efficiency", efficiency),
-                ("jaccard", overlap.filter(|_| text.words > 0)),
+                ("jaccard", overlap),
                 ("jensen_shannon", divergence),
             ] {
                 self.add(language, condition, measure, value, text.words);

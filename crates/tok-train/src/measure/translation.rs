@@ -1,5 +1,6 @@
 //! `learnable`: what a regular correspondence between the languages' tokens gives away, read off
-//! a translation table that is estimated on unmasked pairs only.
+//! a translation table that is estimated on unmasked pairs only. For unmasked concepts it is thus an
+//! upper bound (their own pair is among them); for masked ones it is what the others teach.
 
 use rustc_hash::FxHashMap;
 
