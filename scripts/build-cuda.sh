@@ -19,7 +19,7 @@ fi
 export PATH=$CUDA_HOME/bin:$PATH
 
 cargo fetch --locked --quiet
-cudarc=$(cargo metadata --locked --offline --format-version 1 |
+cudarc=$(cargo metadata --locked --offline --format-version 1 --features model-train/cuda |
     python3 -c 'import json, os, sys; print(next(os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == "cudarc"))')
 stand_in() { # library, soname, cudarc's folder, prefix of its functions
     { echo 'typedef int stand_in_t;'
