@@ -77,7 +77,8 @@ fn derivations(rows: &[DocumentRow], language: Language) -> BTreeMap<u64, String
 fn surface_knobs_never_change_what_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (plain, _) = corpus(tiny(), &folder.path().join("plain"), 2);
-    let variants: [(&str, fn(&mut WorldConfig)); 5] = [
+    type Change = fn(&mut WorldConfig);
+    let variants: [(&str, Change); 5] = [
         ("distance", |config| config.divergence.distance = 0.7),
         ("divergence", |config| {
             config.divergence.kind = DivergenceKind::Substitution
