@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// One parameter: its shape and its values in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// [out, in] for matrices, [vocab_size, d_model] for the embedding, [d_model] for norms.
+    /// `[out, in]` for matrices, `[vocab_size, d_model]` for the embedding, `[d_model]` for norms.
     pub shape: Vec<usize>,
     /// As many values as the shape's product.
     pub values: Vec<f32>,
