@@ -1,4 +1,4 @@
-//! Tokens per second of scoring: `score_speed [SIZE] [ENGINE]`, sizes as in `speed`.
+//! Tokens per second of scoring: `scoring_speed [SIZE] [ENGINE]`, sizes as in `speed`.
 //!
 //! Two loads: different sentences of 8 to 24 tokens that share their first token, and cloze contexts of
 //! 15 tokens that share 8 before the 40 candidates of each. The second counts tokens as if nothing were
