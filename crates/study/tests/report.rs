@@ -130,7 +130,7 @@ fn lang(study: &Path, run: &PlannedRun) {
         study,
         Stage::Lang,
         run,
-        json!({ "minority_share_characters": 0.3 }),
+        json!({ "minority_share": { "realised_characters": 0.3 } }),
         |output| {
             let probe = |index: u32| ProbeRow {
                 probe: index,
@@ -212,8 +212,8 @@ fn tok(study: &Path, run: &PlannedRun) {
                 Language::Minority
             };
             for (measure, value) in [
-                ("fertility", 1.0 + 4.0 * small),
-                ("atom_share", 1.0 - small),
+                ("form_fertility", 1.0 + 4.0 * small),
+                ("form_atom_share", 1.0 - small),
                 ("renyi_efficiency", 0.5 + 0.2 * small),
             ] {
                 summary.push(SummaryRow {

@@ -32,15 +32,10 @@ impl Lang {
     pub fn read(path: &Path) -> Result<Lang> {
         let input = Input::open(path, corpus::Stage::Lang)?;
         let mut lang = Lang::default();
-        let shares = [
-            ["minority_share", "characters"],
-            ["minority_share_characters", ""],
-            ["realised", "minority_share"],
-        ];
-        let share = shares.iter().find_map(|keys| {
-            let keys: Vec<&str> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
-            find(&input.manifest().measured, &keys)?.as_f64()
-        });
+        let measured = &input.manifest().measured;
+        lang.values = numbers("measured.lang", measured);
+        let share =
+            find(measured, &["minority_share", "realised_characters"]).and_then(Value::as_f64);
         if let Some(share) = share {
             lang.values.insert(names::SHARE.to_owned(), share);
         }
@@ -107,6 +102,22 @@ impl Lang {
     }
 }
 
+/// Every number in a manifest's `measured`, by its dotted path.
+pub fn numbers(prefix: &str, tree: &Value) -> BTreeMap<String, f64> {
+    match tree {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, value)| numbers(&format!("{prefix}.{key}"), value))
+            .collect(),
+        Value::Number(number) => number
+            .as_f64()
+            .map(|value| (prefix.to_owned(), value))
+            .into_iter()
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
 /// What a TOK directory contributes.
 #[derive(Debug, Clone, Default)]
 pub struct Tok {
@@ -125,7 +136,7 @@ impl Tok {
     pub fn read(path: &Path) -> Result<Tok> {
         let input = Input::open(path, corpus::Stage::Tok)?;
         let manifest = input.manifest();
-        let mut values = BTreeMap::new();
+        let mut values = numbers("measured.tok", &manifest.measured);
         let mut take = |name: &str, keys: &[&str]| {
             if let Some(value) = find(&manifest.measured, keys).and_then(Value::as_f64) {
                 values.insert(name.to_owned(), value);

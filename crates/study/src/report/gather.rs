@@ -170,12 +170,14 @@ fn knobs_of(stage: Stage, manifest: &corpus::Manifest) -> BTreeMap<String, Setti
         let name = match knob.key {
             "lexical_distance" => "distance",
             "divergence" => "kind",
+            "world_seed" => "world",
+            "corpus_seed" => "corpus",
             key => key,
         };
         let seed = manifest
             .seeds
             .get(name)
-            .map(|seed| Setting::Text(seed.to_string()));
+            .map(|seed| Setting::Integer(i64::try_from(*seed).unwrap_or(i64::MAX)));
         let setting = seed.or_else(|| match find(&manifest.configuration, &[name])? {
             Value::String(text) => Some(Setting::Text(text.clone())),
             Value::Number(number) => match number.as_i64() {
@@ -274,6 +276,13 @@ fn record(
     }
     if let Some(tok) = tok {
         values.extend(tok.values.clone());
+    }
+    if let Some(model) = run.directories.get(&Stage::Model) {
+        let input = Input::open(model, corpus::Stage::Model)?;
+        values.extend(artifacts::numbers(
+            "measured.model",
+            &input.manifest().measured,
+        ));
     }
     if let Some(share) = run
         .planned

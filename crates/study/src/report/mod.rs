@@ -49,6 +49,8 @@ pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
         "study": data.study,
         "description": data.description,
         "thresholds": data.thresholds,
+        // Another version may draw otherwise.
+        "version": env!("CARGO_PKG_VERSION"),
         "runs": data.runs.iter().map(|run| {
             let fingerprints: BTreeMap<&str, &String> = run.fingerprints.iter().map(|(stage, print)| (stage.name(), print)).collect();
             json!({ "run": run.run, "label": run.label, "missing": run.missing, "fingerprints": fingerprints })
@@ -57,7 +59,7 @@ pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
     let request = Request {
         out,
         force,
-        resume: true,
+        resume: out.exists(),
         kind: corpus::Stage::Report,
         tool: corpus::Stage::Report.tool(),
         configuration: &configuration,

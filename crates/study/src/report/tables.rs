@@ -114,7 +114,8 @@ fn describe(name: &str) -> String {
         Some("bridge") => {
             format!("mean over concepts of bridges.parquet: {name} (condition, measure)")
         }
-        _ => format!("{name}, as measured"),
+        Some("measured") => format!("{name}, as the stage's manifest states it"),
+        _ => format!("{name}, as the report computes with it"),
     }
 }
 

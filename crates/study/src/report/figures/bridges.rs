@@ -254,7 +254,11 @@ pub fn over_concepts(data: &Data) -> Option<Figure> {
 fn quantile_means(points: &[(f64, f64)], groups: usize) -> Vec<(f64, f64)> {
     let mut sorted = points.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    if sorted.len() < 2 * groups {
+    let spread = sorted
+        .last()
+        .zip(sorted.first())
+        .map_or(0.0, |(last, first)| last.0 - first.0);
+    if sorted.len() < 2 * groups || spread < 1e-9 {
         return Vec::new();
     }
     (0..groups)

@@ -83,7 +83,10 @@ pub fn figure(data: &Data) -> Option<Figure> {
             reached.sort_unstable();
             for (place, (step, run)) in reached.iter().enumerate() {
                 // Runs with the same onset stand above and below each other.
-                let lift = 4.0 * ((place % 5) as f64 - 2.0) / 2.0;
+                let lift = match reached.len() {
+                    1 => 0.0,
+                    _ => 2.0 * ((place % 5) as f64 - 2.0),
+                };
                 let title = format!(
                     "{name}: onset at step {step}\n{}: {}/{}/masked/{}",
                     data.runs[*run].run,

@@ -19,13 +19,20 @@ struct Plotted {
     lines: Vec<(Condition, String)>,
 }
 
-/// The measures of `summary.parquet` that have a panel, by words in their name.
-const SUMMARY: [(&str, &[&str]); 5] = [
-    ("fertility (tokens a form)", &["fertility"]),
-    ("share of one-token forms", &["atom"]),
-    ("Rényi efficiency", &["renyi"]),
-    ("vocabulary Jaccard", &["jaccard"]),
-    ("token Jensen–Shannon divergence", &["jensen", "jsd"]),
+/// The measures of `summary.parquet` that have a panel, and whether they run from 0 to 1.
+const SUMMARY: [(&str, &str, bool); 5] = [
+    ("fertility (tokens a form)", "form_fertility", false),
+    ("share of one-token forms", "form_atom_share", true),
+    ("Rényi efficiency", "renyi_efficiency", true),
+    ("vocabulary Jaccard", "jaccard", true),
+    ("token Jensen–Shannon divergence", "jensen_shannon", true),
+];
+
+/// The rows of `summary.parquet` that a line follows: A-forms, seen B-forms, B† forms.
+const FORMS: [(Condition, &str); 3] = [
+    (Condition::Majority, "majority.majority"),
+    (Condition::Minority, "minority.minority"),
+    (Condition::Masked, "minority.masked"),
 ];
 
 /// The means of `bridges.parquet` over masked concepts that have a panel.
@@ -45,20 +52,13 @@ pub fn figure(data: &Data) -> Option<Figure> {
         .flat_map(|run| data.runs[*run].values.keys())
         .collect();
     let mut panels = Vec::new();
-    for (title, words) in SUMMARY {
-        let lines = known.iter().filter_map(|name| {
-            let mut parts = name.strip_prefix("tok.")?.splitn(3, '.');
-            let (_, condition, measure) = (parts.next()?, parts.next()?, parts.next()?);
-            words
-                .iter()
-                .any(|word| measure.contains(word))
-                .then(|| Some((condition.parse().ok()?, (*name).clone())))?
-        });
-        panels.push(Plotted {
-            title,
-            unit: !title.starts_with("fertility"),
-            lines: one_each(lines.collect()),
-        });
+    for (title, measure, unit) in SUMMARY {
+        let named = FORMS.map(|(condition, rows)| (condition, format!("tok.{rows}.{measure}")));
+        let lines = named
+            .into_iter()
+            .filter(|(_, name)| known.contains(name))
+            .collect();
+        panels.push(Plotted { title, unit, lines });
     }
     for (title, measure) in BRIDGES {
         let named = |condition: Condition| (condition, format!("bridge.{condition}.{measure}"));
@@ -175,15 +175,4 @@ pub fn figure(data: &Data) -> Option<Figure> {
         caption: "From summary.parquet and bridges.parquet, equal tokenizers once; mean over tokenizers of the size, whiskers: t intervals over world seeds.".into(),
         svg,
     })
-}
-
-/// The first line of each condition.
-fn one_each(lines: Vec<(Condition, String)>) -> Vec<(Condition, String)> {
-    let mut kept: Vec<(Condition, String)> = Vec::new();
-    for line in lines {
-        if !kept.iter().any(|known| known.0 == line.0) {
-            kept.push(line);
-        }
-    }
-    kept
 }
