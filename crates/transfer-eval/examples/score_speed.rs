@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     let tokenizer = inputs.tokenizer()?;
     let files = inputs.checkpoints()?.pop().context("no checkpoints")?;
     let checkpoint = inputs.read_checkpoint(&files, &tokenizer)?;
-    let probes = inputs::items(&inputs.lang)?.probes;
+    let probes = inputs::items(&inputs.lang)?.0.probes;
     for kind in ["pairs", "clozes"] {
         let of_kind = |probe: &&ProbeRow| match probe.set {
             ProbeSet::Pair => kind == "pairs",

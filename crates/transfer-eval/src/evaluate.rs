@@ -124,9 +124,10 @@ pub fn evaluate(
         Begin::Fresh(output) | Begin::Resumed(output) => output,
     };
     let tokenizer = inputs.tokenizer()?;
+    let (items, nouns) = inputs::items(&inputs.lang)?;
     let evidence = Evidence {
-        items: inputs::items(&inputs.lang)?,
-        nouns: inputs::nouns(&inputs.lang)?,
+        items,
+        nouns,
         bridges: inputs::bridges(&inputs.tok)?,
         draws: settings.draws,
         bootstrap: settings.bootstrap(),
@@ -187,11 +188,11 @@ fn record(
                 })?,
                 ..StepRows::default()
             };
-            if rows
+            let finite = rows
                 .scores
                 .iter()
-                .all(|row| row.log_probability_nats.is_finite())
-            {
+                .all(|row| row.log_probability_nats.is_finite());
+            if finite && !prompts.is_empty() {
                 let generator =
                     Generator::new(&checkpoint, &device, manner.batch, prompts.positions())?;
                 rows.samples = timed("samples", || prompts.samples(&generator, tokenizer, step))?;

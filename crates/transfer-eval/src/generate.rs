@@ -24,7 +24,7 @@ use seed::Seed;
 use world::{Recogniser, Side, World};
 
 use crate::items::Items;
-use crate::score::suite::{Text, before, ends_word, sentences};
+use crate::score::suite::{Text, context, ends_word, sentences};
 use crate::stages::lexical::generated::continued;
 
 /// What is generated on every checkpoint.
@@ -101,7 +101,7 @@ impl<'a> Prompts<'a> {
         for &condition in Condition::ALL {
             for cloze in continued(items, condition) {
                 let mut ids = vec![SEP];
-                ids.extend(tokenizer.encode(&before(items, cloze))?);
+                ids.extend(tokenizer.encode(&context(items, cloze))?);
                 let probe = items.probe(cloze).probe;
                 for form in items.probe(cloze).forms.iter().flatten() {
                     let tokens = tokenizer.encode(form)?.len();
@@ -189,6 +189,11 @@ impl<'a> Prompts<'a> {
             })
         };
         self.words.iter().zip(generated).map(row).collect()
+    }
+
+    /// Whether nothing is to be generated.
+    pub fn is_empty(&self) -> bool {
+        self.sentences.is_empty() && self.words.is_empty()
     }
 
     /// Positions that the longest text takes.
@@ -414,7 +419,7 @@ impl Generator {
 fn llama_config(config: &ModelConfig) -> Result<Config> {
     ensure!(
         config.d_model == config.n_heads * config.d_head,
-        "generation needs d_model = n_heads · d_head, found {} and {} · {}",
+        "generation needs d_model = n_heads · d_head, found {} and {} · {}; evaluate with --samples 0 --draws 0",
         config.d_model,
         config.n_heads,
         config.d_head

@@ -101,15 +101,17 @@ impl Inputs {
     }
 }
 
-/// LANG's probes as items; an error names the file.
-pub fn items(lang: &Input) -> Result<Items> {
+/// LANG's probes as items, and its nouns; an error names the file.
+pub fn items(lang: &Input) -> Result<(Items, Nouns)> {
+    let nouns = Nouns::new(&read_rows(&lang.file(LexiconRow::FILE)?)?);
     let path = lang.file(ProbeRow::FILE)?;
-    Items::new(read_rows(&path)?).with_context(|| path.display().to_string())
-}
-
-/// LANG's nouns.
-pub fn nouns(lang: &Input) -> Result<Nouns> {
-    Ok(Nouns::new(&read_rows(&lang.file(LexiconRow::FILE)?)?))
+    let gather = |rows| -> Result<Items> {
+        let mut items = Items::new(rows)?;
+        items.offer(&nouns)?;
+        Ok(items)
+    };
+    let items = gather(read_rows(&path)?).with_context(|| path.display().to_string())?;
+    Ok((items, nouns))
 }
 
 /// TOK's bridges.
@@ -176,9 +178,10 @@ impl Evaluated {
             self.input("lang", Stage::Lang, lang)?,
             self.input("tok", Stage::Tok, tok)?,
         );
+        let (items, nouns) = items(&lang)?;
         Ok(Evidence {
-            items: items(&lang)?,
-            nouns: nouns(&lang)?,
+            items,
+            nouns,
             bridges: bridges(&tok)?,
             draws: self.settings.draws,
             bootstrap: self.settings.bootstrap(),
@@ -195,7 +198,7 @@ impl Evaluated {
             lexicon: read_rows(&lang.file(LexiconRow::FILE)?)?,
             segmentation: read_rows(&tok.file(SegmentationRow::FILE)?)?,
             bridges: bridges(&tok)?,
-            items: items(&lang)?,
+            items: items(&lang)?.0,
             scores: read_rows(&self.eval.file(ScoreRow::FILE)?)?,
         })
     }

@@ -7,11 +7,13 @@
 //! - A [`Cloze`] has n candidates, the same sentence with each form; the gold one must rank first.
 //! - A ladder has its rungs as candidates and no gold.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, bail, ensure};
 use corpus::tables::ProbeRow;
 use corpus::{Condition, ProbeSet, ProbeStage};
+
+use crate::lexicon::Nouns;
 
 /// Every item of a language's probes.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ pub struct Items {
     pub clozes: Vec<Cloze>,
     /// Ladder items, by row index.
     pub ladders: Vec<usize>,
+    /// By row, sentences to score beyond the probe's own: a type-valid cloze whose noun stands last is offered every
+    /// other noun of the lexicon too, by concept.
+    pub beyond: BTreeMap<usize, Vec<String>>,
     /// Cloze rows that share templates and candidates, in order of the group's name.
     pub groups: Vec<Vec<usize>>,
 }
@@ -78,6 +83,7 @@ impl Items {
             alternatives: vec![],
             clozes: vec![],
             ladders: vec![],
+            beyond: BTreeMap::new(),
             groups: vec![],
         };
         for row in 0..items.probes.len() {
@@ -110,6 +116,26 @@ impl Items {
         Ok(items)
     }
 
+    /// Offers type-valid clozes the whole lexicon where every clue stands before the noun.
+    pub fn offer(&mut self, nouns: &Nouns) -> Result<()> {
+        for cloze in self.clozes.iter().filter(|cloze| cloze.is_final) {
+            let probe = &self.probes[cloze.row];
+            if probe.set != ProbeSet::TypeValid {
+                continue;
+            }
+            let own = probe.forms.as_deref().unwrap_or_default();
+            let gold = nouns.get(probe.language, &own[cloze.gold])?;
+            let before = before(&probe.candidates[cloze.gold], cloze.word);
+            let others = nouns
+                .paradigm(gold)
+                .iter()
+                .filter(|form| !own.contains(form));
+            let sentences = others.map(|form| format!("{before} {form} .").trim_start().to_owned());
+            self.beyond.insert(cloze.row, sentences.collect());
+        }
+        Ok(())
+    }
+
     /// The probe behind a cloze.
     pub fn probe(&self, cloze: &Cloze) -> &ProbeRow {
         &self.probes[cloze.row]
@@ -122,6 +148,15 @@ impl Items {
             probe.set == set && probe.condition == condition
         })
     }
+}
+
+/// The first `count` words of a sentence.
+pub fn before(sentence: &str, count: usize) -> String {
+    sentence
+        .split(' ')
+        .take(count)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The item that starts at `row`, or `None` at the second half of a crossed one.
@@ -215,7 +250,7 @@ fn differing_word(candidates: &[String], forms: &[String]) -> Option<usize> {
 /// Rows by calibration group. Every row of a group must have the same forms in the same order: a calibrated score
 /// subtracts a form's mean over the group.
 fn groups(probes: &[ProbeRow], clozes: &[Cloze]) -> Result<Vec<Vec<usize>>> {
-    let mut groups: std::collections::BTreeMap<&str, Vec<usize>> = Default::default();
+    let mut groups: BTreeMap<&str, Vec<usize>> = Default::default();
     for cloze in clozes {
         let probe = &probes[cloze.row];
         let Some(group) = &probe.calibration_group else {

@@ -30,7 +30,7 @@ pub fn measures(items: &Items, scores: &StepScores) -> Vec<Measure> {
         let absent = format!("no {condition} ladders");
         for (rung, &name) in RUNGS.iter().enumerate() {
             let nats = |row: usize| {
-                let value = scores.of(row, Scoring::Raw)[rung];
+                let value = scores.all(row, Scoring::Raw)[rung];
                 let concept = items.probes[row].concept;
                 value.is_finite().then_some(Observation {
                     concept,
@@ -52,7 +52,7 @@ pub fn measures(items: &Items, scores: &StepScores) -> Vec<Measure> {
         }
         for (rung, &name) in RUNGS.iter().enumerate().skip(1) {
             let preferred = |row: usize| {
-                let nats = scores.of(row, Scoring::Raw);
+                let nats = scores.all(row, Scoring::Raw);
                 let value = preference(nats[0], nats[rung])?;
                 Some(Observation::item(items.probes[row].concept, value, 0.5))
             };

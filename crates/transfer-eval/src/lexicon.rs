@@ -1,6 +1,6 @@
 //! Noun forms: which concept each names, in which condition, and how frequent it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
 use corpus::tables::LexiconRow;
@@ -15,12 +15,16 @@ pub struct Noun {
     pub condition: Condition,
     /// 0 is the most frequent.
     pub frequency_rank: u32,
+    /// Place of the forms of its language and inflection.
+    paradigm: usize,
 }
 
 /// The nouns of lexicon.parquet.
 #[derive(Debug)]
 pub struct Nouns {
     by_form: HashMap<(Language, String), Noun>,
+    /// All nouns' forms in one language and inflection, by concept.
+    paradigms: Vec<Vec<String>>,
     /// (concept, majority form, minority form, condition of the minority form), uninflected, by concept.
     pairs: Vec<FormPair>,
 }
@@ -53,10 +57,20 @@ impl Nouns {
     /// Gathers the nouns; where two share a form the first row keeps it.
     pub fn new(rows: &[LexiconRow]) -> Nouns {
         let mut by_form = HashMap::new();
-        let mut base: std::collections::BTreeMap<u32, [Option<&LexiconRow>; 2]> =
-            Default::default();
-        for row in rows.iter().filter(|row| row.category == Category::Noun) {
+        let mut base: BTreeMap<u32, [Option<&LexiconRow>; 2]> = Default::default();
+        let mut paradigms: BTreeMap<(Language, &str), Vec<(u32, &str)>> = BTreeMap::new();
+        let nouns = || rows.iter().filter(|row| row.category == Category::Noun);
+        for row in nouns() {
+            let forms = paradigms
+                .entry((row.language, &row.inflection))
+                .or_default();
+            forms.push((row.concept, &row.form));
+        }
+        let places: Vec<(Language, &str)> = paradigms.keys().copied().collect();
+        for row in nouns() {
+            let key = (row.language, row.inflection.as_str());
             let noun = Noun {
+                paradigm: places.binary_search(&key).unwrap_or(usize::MAX),
                 concept: row.concept,
                 condition: condition(row),
                 frequency_rank: row.frequency_rank,
@@ -78,8 +92,13 @@ impl Nouns {
                 minority: minority.form.clone(),
             })
         };
+        let in_order = |mut forms: Vec<(u32, &str)>| {
+            forms.sort_unstable();
+            forms.into_iter().map(|(_, form)| form.to_owned()).collect()
+        };
         Nouns {
             by_form,
+            paradigms: paradigms.into_values().map(in_order).collect(),
             pairs: base.into_iter().filter_map(pair).collect(),
         }
     }
@@ -90,6 +109,11 @@ impl Nouns {
         found.with_context(|| {
             format!("lexicon.parquet: expected the {language} noun {form:?} of probes.parquet, found none")
         })
+    }
+
+    /// Every noun's form in the noun's language and inflection, by concept.
+    pub fn paradigm(&self, noun: Noun) -> &[String] {
+        self.paradigms.get(noun.paradigm).map_or(&[], Vec::as_slice)
     }
 
     /// Uninflected form pairs, by concept.

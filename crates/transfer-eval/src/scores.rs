@@ -13,7 +13,9 @@ use crate::items::Items;
 pub struct StepScores {
     /// The checkpoint's step.
     pub step: u64,
-    /// By probe row: one value a candidate; a ladder's last one is its token-shuffled rung.
+    /// By probe row: how many of the values below are the probe's own candidates'.
+    own: Vec<usize>,
+    /// By probe row: one value a candidate, then one for each sentence beyond them (see [`candidates`]).
     raw: Vec<Vec<f64>>,
     /// By probe row: calibrated values of cloze candidates, else empty.
     calibrated: Vec<Vec<f64>>,
@@ -37,6 +39,11 @@ impl StepScores {
     pub fn new(items: &Items, step: u64, rows: &[ScoreRow]) -> Result<StepScores> {
         let mut scores = StepScores {
             step,
+            own: items
+                .probes
+                .iter()
+                .map(|probe| probe.candidates.len())
+                .collect(),
             raw: vec![],
             calibrated: vec![],
             tokens: vec![],
@@ -80,8 +87,14 @@ impl StepScores {
         Ok(scores)
     }
 
-    /// Candidates' scores of the probe at `row`.
+    /// Scores of the probe's own candidates.
     pub fn of(&self, row: usize, scoring: Scoring) -> &[f64] {
+        let all = self.all(row, scoring);
+        &all[..self.own[row].min(all.len())]
+    }
+
+    /// Scores of the probe's own candidates and of the sentences beyond them.
+    pub fn all(&self, row: usize, scoring: Scoring) -> &[f64] {
         match scoring {
             Scoring::Raw => &self.raw[row],
             Scoring::Calibrated => &self.calibrated[row],
@@ -108,14 +121,12 @@ impl StepScores {
     }
 }
 
-/// Rows of scores.parquet that the probe at `row` has: its candidates, and for a ladder the shuffled rung.
+/// Rows of scores.parquet that the probe at `row` has: its candidates, then a ladder's token-shuffled rung, or the
+/// sentences of [`Items::beyond`].
 pub fn candidates(items: &Items, row: usize) -> usize {
-    let own = items.probes[row].candidates.len();
-    if items.ladders.binary_search(&row).is_ok() {
-        own + 1
-    } else {
-        own
-    }
+    let ladder = usize::from(items.ladders.binary_search(&row).is_ok());
+    let beyond = items.beyond.get(&row).map_or(0, Vec::len);
+    items.probes[row].candidates.len() + ladder + beyond
 }
 
 /// Calibrated scores, candidate by candidate, for every cloze: log P(x[f]) − mean over x' in the group of log P(x'[f]).
@@ -125,7 +136,8 @@ pub fn candidates(items: &Items, row: usize) -> usize {
 pub fn calibrate(items: &Items, raw: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let mut calibrated = vec![Vec::new(); items.probes.len()];
     for group in &items.groups {
-        let n_forms = items.probes[group[0]].candidates.len();
+        // sentences beyond the candidates come in the same order too, but a context may lack them
+        let n_forms = group.iter().map(|&row| raw[row].len()).min().unwrap_or(0);
         let mean: Vec<f64> = (0..n_forms)
             .map(|form| {
                 group

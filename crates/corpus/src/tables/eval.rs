@@ -11,7 +11,7 @@ table! {
         step: u64,
         /// Number of the probe
         probe: u32,
-        /// Index of the candidate
+        /// Index of the candidate; beyond the probe's own: a ladder's token-shuffled rung, or the other nouns of the lexicon
         candidate: u16,
         /// Log-probability of the whole sentence with its final separator, nats
         log_probability_nats: f32,

@@ -36,7 +36,10 @@ impl CheckpointModel {
         positions: usize,
     ) -> Result<CheckpointModel> {
         match device {
-            Device::Cpu => CheckpointModel::on_engine(checkpoint, positions),
+            // the engine knows no heads of another width
+            Device::Cpu if fits_engine(&checkpoint.config) => {
+                CheckpointModel::on_engine(checkpoint, positions)
+            }
             device => CheckpointModel::on_candle(checkpoint, device, batch),
         }
     }
@@ -124,10 +127,14 @@ impl LanguageModel for CheckpointModel {
     }
 }
 
+fn fits_engine(config: &ModelConfig) -> bool {
+    config.d_model == config.n_heads * config.d_head
+}
+
 /// The engine's dimensions. `positions` may exceed the trained context: late positions were then never trained.
 fn dimensions(config: &ModelConfig, positions: usize) -> Result<Dimensions> {
     ensure!(
-        config.d_model == config.n_heads * config.d_head,
+        fits_engine(config),
         "the engine needs d_model = n_heads · d_head, found {} and {} · {}",
         config.d_model,
         config.n_heads,

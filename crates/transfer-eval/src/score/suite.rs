@@ -11,7 +11,7 @@ use lm::{SEP, Tokenizer};
 use rayon::prelude::*;
 use seed::Seed;
 
-use crate::items::Items;
+use crate::items::{Cloze, Items, before};
 use crate::ladder::shuffled;
 use crate::stages::lexical::generated;
 
@@ -20,7 +20,7 @@ use crate::stages::lexical::generated;
 pub struct Suite {
     /// Different sequences `<sep>` tokens `<sep>`, in lexicographic order.
     pub sequences: Vec<Vec<u32>>,
-    /// By probe row: the place of each candidate among `sequences`; a ladder has its token-shuffled rung last.
+    /// By probe row: the place of each candidate among `sequences`, then of the sentences beyond the candidates.
     pub candidates: Vec<Vec<u32>>,
     /// Gold forms whose probability as the next word is measured.
     pub words: Vec<NextWord>,
@@ -88,6 +88,9 @@ impl Suite {
                 );
                 sequences.push(ids);
             }
+            for sentence in items.beyond.get(&row).into_iter().flatten() {
+                sequences.push(tokenizer.sequence(sentence)?);
+            }
             if items.ladders.binary_search(&row).is_ok() {
                 sequences.push(shuffled(&sequences[0], seed, probe.probe));
             }
@@ -142,7 +145,7 @@ fn words(items: &Items, tokenizer: &Tokenizer) -> Result<Vec<NextWord>> {
     for &condition in Condition::ALL {
         for cloze in generated::continued(items, condition) {
             let mut ids = vec![SEP];
-            ids.extend(tokenizer.encode(&before(items, cloze))?);
+            ids.extend(tokenizer.encode(&context(items, cloze))?);
             let context = ids.len();
             ids.extend(tokenizer.encode(generated::gold_form(items, cloze))?);
             words.push(NextWord {
@@ -156,13 +159,8 @@ fn words(items: &Items, tokenizer: &Tokenizer) -> Result<Vec<NextWord>> {
 }
 
 /// The words before a cloze's noun.
-pub fn before(items: &Items, cloze: &crate::items::Cloze) -> String {
-    let sentence = &items.probe(cloze).candidates[cloze.gold];
-    sentence
-        .split(' ')
-        .take(cloze.word)
-        .collect::<Vec<_>>()
-        .join(" ")
+pub fn context(items: &Items, cloze: &Cloze) -> String {
+    before(&items.probe(cloze).candidates[cloze.gold], cloze.word)
 }
 
 /// By token: whether the word before it is over. Words are marked at their start, by `▁` or by byte-level BPE's `Ġ`.

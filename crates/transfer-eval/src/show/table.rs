@@ -11,7 +11,7 @@ use crate::onset;
 use super::number;
 
 /// The metrics that a person reads first, in the order of the stages: (stage, metric, phenomenon).
-const LINES: [(&str, &str, Option<&str>); 22] = [
+const LINES: [(&str, &str, Option<&str>); 23] = [
     ("grammar", "sentences_parsed", None),
     ("grammar", "accuracy", None),
     ("grammar", "accuracy", Some("position")),
@@ -29,6 +29,7 @@ const LINES: [(&str, &str, Option<&str>); 22] = [
     ("lexical", "oracle_learnable", None),
     ("lexical", "hit1", None),
     ("lexical", "reachability", None),
+    ("lexical", "type_reachability", None),
     ("lexical", "generated", None),
     ("text", "bits_per_character", None),
     ("ladder", "preferred", Some("token_shuffled")),

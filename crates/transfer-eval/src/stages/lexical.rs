@@ -19,7 +19,7 @@ use seed::Seed;
 
 use crate::items::{Cloze, Items};
 use crate::lexicon::Nouns;
-use crate::measure::{Measure, Observation, Outcome};
+use crate::measure::{Measure, Observation};
 use crate::ranking::{self, Standing, chance_reciprocal_rank};
 use crate::scores::{Scoring, StepScores};
 
@@ -49,6 +49,7 @@ pub fn measures(items: &Items, scores: &StepScores, beside: Beside<'_>) -> Resul
         measures.extend(references::measures(items, beside, condition)?);
         measures.extend(generated::measures(items, scores, beside, condition));
         measures.extend(type_valid(items, scores, beside.nouns, condition)?);
+        measures.extend(type_reachability(items, scores, condition));
     }
     let none_pooled = |_: &str| false;
     let pairs = accuracies(
@@ -163,16 +164,35 @@ fn type_valid(
             "lexical", metric, condition, None, areas, &absent,
         ));
     }
-    measures.push(Measure {
-        stage: "lexical",
-        metric: "type_reachability".to_owned(),
-        condition,
-        phenomenon: None,
-        outcome: Outcome::Absent {
-            reason: "the probes offer forms of the gold's type only, not the whole lexicon"
-                .to_owned(),
-            n_items: 0,
-        },
-    });
     Ok(measures)
+}
+
+/// `type_reachability` (after Lubana et al. 2024): is the gold form within the first K of all nouns of the lexicon, where
+/// K of them are of its type? Chance K/N. Asked where the noun stands last, so that every clue stands before it.
+fn type_reachability(items: &Items, scores: &StepScores, condition: Condition) -> Vec<Measure> {
+    let clozes = || {
+        let offered = items.clozes_of(ProbeSet::TypeValid, condition);
+        offered.filter(|cloze| items.beyond.contains_key(&cloze.row))
+    };
+    let of = |(scoring, metric): (Scoring, &str)| {
+        let observe = |cloze: &Cloze| {
+            let probe = items.probe(cloze);
+            let all = scores.all(cloze.row, scoring);
+            let valid = probe.candidates.len();
+            let value = Standing::of(all, cloze.gold)?.within_top(valid);
+            Some(Observation::item(
+                probe.concept,
+                value,
+                valid as f64 / all.len() as f64,
+            ))
+        };
+        let observations = clozes().map(observe).collect();
+        let absent = format!("no {condition} clozes offer the whole lexicon");
+        Measure::from_items("lexical", metric, condition, None, observations, &absent)
+    };
+    let metrics = [
+        (Scoring::Calibrated, "type_reachability"),
+        (Scoring::Raw, "type_reachability_raw"),
+    ];
+    metrics.map(of).to_vec()
 }
