@@ -303,7 +303,7 @@ impl Generator {
         })
     }
 
-    /// Logits of the token after `ids`, [vocab_size]: for comparison with the other decoders.
+    /// Logits of the token after `ids`, one for each token of the vocabulary: for comparison with the other decoders.
     pub fn last_logits(&self, ids: &[u32]) -> Result<Vec<f32>> {
         let mut cache = Cache::new(false, DType::F32, &self.config, &self.device)?;
         let ids = Tensor::new(ids, &self.device)?.unsqueeze(0)?;

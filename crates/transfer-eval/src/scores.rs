@@ -129,7 +129,7 @@ pub fn candidates(items: &Items, row: usize) -> usize {
     items.probes[row].candidates.len() + ladder + beyond
 }
 
-/// Calibrated scores, candidate by candidate, for every cloze: log P(x[f]) − mean over x' in the group of log P(x'[f]).
+/// Calibrated scores, candidate by candidate, for every cloze: log P(f in x) − mean over x' in the group of log P(f in x').
 ///
 /// `raw`: by probe row, one value a candidate. Rows outside any group stay empty. Sums are in 64 bits over the 32-bit
 /// values of the file, in file order.

@@ -24,7 +24,7 @@ pub enum CheckpointModel {
     Candle(Box<Decoder>, usize),
 }
 
-/// By layer (the embedding first), one vector a sequence: [layers][sequences][d_model].
+/// By layer (the embedding first), one vector a sequence: `[layers][sequences][d_model]`.
 pub type LayerStates = Vec<Vec<Vec<f32>>>;
 
 impl CheckpointModel {

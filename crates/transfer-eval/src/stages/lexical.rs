@@ -1,6 +1,6 @@
 //! Stage 4, lexical forms: does a context call up the one noun that its clues determine?
 //!
-//! `mrr`, `hit1` and `reachability` use calibrated scores, log P(x[f]) minus the form's mean over the calibration group,
+//! `mrr`, `hit1` and `reachability` use calibrated scores, log P(f in x) minus the form's mean over the calibration group,
 //! which cancels how likely a form is anywhere; `_raw` beside them does not. The primary candidates are equally often
 //! gold, so no prior over forms helps. Reachability averages a concept's scores over its contexts before ranking.
 //! `same_type` (a masked form against another of its type, crossed) is one of the three tests whose onsets claim 4
