@@ -7,7 +7,7 @@ DEMO := out/demo
 BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test doc bench bench-train interop build-cuda clean-demo
+.PHONY: help build demo test doc bench clean-demo interop build-cuda gpu slurm
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -35,11 +35,14 @@ clean-demo: ## delete the demo's results
 	rm -rf $(DEMO)
 
 # What needs more than a Rust toolchain stands in scripts of its own.
-bench-train: ## training speed beside PyTorch (makes its own Python environment)
-	@scripts/bench-train.sh
-
 interop: ## other people's tools on our files (makes its own Python environment, several GB)
 	@tests/interop/run.sh
 
 build-cuda: ## build with CUDA on a machine without a GPU
 	@scripts/build-cuda.sh
+
+gpu: ## checks that need a GPU
+	@tests/gpu.sh
+
+slurm: build ## a small study on a real Slurm (Debian's packages, as root), compared with make
+	@tests/slurm.sh
