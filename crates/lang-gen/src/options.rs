@@ -98,7 +98,7 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
     let mut config: WorldConfig = toml::from_str(&text).map_err(|error| {
         let line = error
             .span()
-            .map_or(1, |span| text[..span.start].lines().count().max(1));
+            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
     })?;
     if let Some(distance) = flags.lexical_distance {

@@ -13,7 +13,7 @@ use study::{plan, report, stage, status};
 #[command(
     version,
     after_help = "\
-A study from beginning to end:
+Example, a study from beginning to end:
   study plan data/studies/demo.toml --out out/demo
   make -C out/demo -j2
   study status out/demo

@@ -3,7 +3,7 @@
 use super::Figure;
 use crate::report::claims::concept_correlation;
 use crate::report::data::{Data, OUTCOME, names};
-use crate::report::draw::colour::{INK, KINDS, viridis};
+use crate::report::draw::colour::{INK, KINDS, SOFT, viridis};
 use crate::report::draw::panel::{Labels, Panel, TICK, text_width};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Font, Line, MARKS, Mark, Svg};
@@ -26,6 +26,11 @@ pub fn over_runs(data: &Data) -> Option<Figure> {
     if points.len() < 2 {
         return None;
     }
+    // Few runs: their own intervals say how much of the differences is noise.
+    let interval = |run: usize| {
+        let last = data.last(run, OUTCOME).filter(|_| points.len() <= 40)?;
+        last.low.zip(last.high)
+    };
     let vocabularies = vocabularies(data, &runs);
     let regimes = levels(data, &runs, "tok.regime");
     let panel = Panel {
@@ -35,7 +40,13 @@ pub fn over_runs(data: &Data) -> Option<Figure> {
             points
                 .iter()
                 .map(|point| point.2)
-                .chain(chances(data, &runs)),
+                .chain(chances(data, &runs))
+                .chain(
+                    points
+                        .iter()
+                        .filter_map(|point| interval(point.0))
+                        .flat_map(|(low, high)| [low, high]),
+                ),
         ),
     };
     let mut svg = Svg::new(740.0, 410.0);
@@ -71,6 +82,9 @@ pub fn over_runs(data: &Data) -> Option<Figure> {
                 number(*x),
                 number(*y)
             );
+            if let Some((low, high)) = interval(*run) {
+                panel.whisker(&mut svg, panel.place_x(*x), low, high, SOFT);
+            }
             svg.dot(
                 panel.place(*x, *y),
                 5.0,
@@ -119,11 +133,16 @@ pub fn over_runs(data: &Data) -> Option<Figure> {
         ),
         None => format!("{} runs shown; too few for a correlation.", points.len()),
     };
+    let whiskers = if points.iter().any(|point| interval(point.0).is_some()) {
+        " Whiskers: 95 % bootstrap intervals within the run."
+    } else {
+        ""
+    };
     Some(Figure {
         id: "bridge-runs".into(),
         title: "Bridge against masked lexical transfer: runs".into(),
         caption: format!(
-            "Calibrated MRR of masked forms in the primary set at the last checkpoint. Dashed: chance. {note}"
+            "Calibrated MRR of masked forms in the primary set at the last checkpoint. Dashed: chance.{whiskers} {note}"
         ),
         svg,
     })
