@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, IndexOp};
-use cpu_step::{Dimensions, EngineKind, Layout, Precision, Scorer};
+use cpu_step::{Dimensions, EngineKind, Forest, Layout, Node, Precision, Scorer};
 use lm::score::{pad, token_nats};
 use lm::{Checkpoint, Decoder, ModelConfig};
+use rayon::prelude::*;
 
 use super::LanguageModel;
 
-/// Sequences between two looks at whether the run was interrupted.
-const SEQUENCES_AT_ONCE: usize = 4096;
+/// Tokens of the sequences that make one trie; about half of them share a beginning.
+const TOKENS_A_TRIE: usize = 1 << 15;
+/// Tries between two looks at whether the run was interrupted.
+const TRIES_AT_ONCE: usize = 16;
 /// Sequences whose keys and values are held at once.
 const GROWN_AT_ONCE: usize = 256;
 
@@ -76,31 +79,10 @@ impl CheckpointModel {
 
 impl LanguageModel for CheckpointModel {
     fn log_probabilities(&self, sequences: &[&[u32]]) -> Result<Vec<f64>> {
-        let total = |tokens: Vec<f32>| tokens.iter().map(|&nats| f64::from(nats)).sum();
-        let mut nats = vec![0.0; sequences.len()];
         match self {
-            CheckpointModel::Engine(scorer) => {
-                for (chunk, nats) in sequences
-                    .chunks(SEQUENCES_AT_ONCE)
-                    .zip(nats.chunks_mut(SEQUENCES_AT_ONCE))
-                {
-                    command::check_interrupt()?;
-                    for (tokens, nats) in scorer.log_probabilities(chunk)?.into_iter().zip(nats) {
-                        *nats = total(tokens);
-                    }
-                }
-            }
-            CheckpointModel::Candle(decoder, batch) => {
-                for places in batches(sequences, *batch) {
-                    command::check_interrupt()?;
-                    let rows: Vec<&[u32]> = places.iter().map(|&at| sequences[at]).collect();
-                    for (&at, tokens) in places.iter().zip(token_nats(decoder, &rows)?) {
-                        nats[at] = total(tokens);
-                    }
-                }
-            }
+            CheckpointModel::Engine(scorer) => engine_nats(scorer, sequences),
+            CheckpointModel::Candle(decoder, batch) => candle_nats(decoder, *batch, sequences),
         }
-        Ok(nats)
     }
 
     fn next_token_nats(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
@@ -170,6 +152,56 @@ fn flat(checkpoint: &Checkpoint, dimensions: &Dimensions) -> Result<Vec<f32>> {
         flat.extend_from_slice(&parameter.values);
     }
     Ok(flat)
+}
+
+/// Sums of log-probabilities over tries of neighbouring sequences.
+fn engine_nats(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<f64>> {
+    let mut nats = Vec::with_capacity(sequences.len());
+    for some in tries(sequences).chunks(TRIES_AT_ONCE) {
+        command::check_interrupt()?;
+        let grow = |&sequences: &&[&[u32]]| {
+            let mut forest = Forest::new();
+            let ends: Vec<Option<Node>> = sequences.iter().map(|ids| forest.insert(ids)).collect();
+            (forest, ends)
+        };
+        let grown: Vec<(Forest, Vec<Option<Node>>)> = some.par_iter().map(grow).collect();
+        for (forest, ends) in grown {
+            let scores = scorer.score(&forest)?;
+            let total = |end: &Option<Node>| {
+                end.map_or(0.0, |end| scores.sequence_log_probability(&forest, end))
+            };
+            nats.par_extend(ends.par_iter().map(total));
+        }
+    }
+    Ok(nats)
+}
+
+/// Neighbouring sequences of about [`TOKENS_A_TRIE`] tokens together.
+fn tries<'a, 'b>(mut sequences: &'b [&'a [u32]]) -> Vec<&'b [&'a [u32]]> {
+    let mut tries = Vec::new();
+    while !sequences.is_empty() {
+        let mut tokens = 0;
+        let fitting = sequences.iter().take_while(|ids| {
+            tokens += ids.len();
+            tokens <= TOKENS_A_TRIE
+        });
+        let (trie, rest) = sequences.split_at(fitting.count().max(1));
+        tries.push(trie);
+        sequences = rest;
+    }
+    tries
+}
+
+fn candle_nats(decoder: &Decoder, batch: usize, sequences: &[&[u32]]) -> Result<Vec<f64>> {
+    let mut nats = vec![0.0; sequences.len()];
+    for places in batches(sequences, batch) {
+        command::check_interrupt()?;
+        let rows: Vec<&[u32]> = places.iter().map(|&at| sequences[at]).collect();
+        for (&at, tokens) in places.iter().zip(token_nats(decoder, &rows)?) {
+            nats[at] = tokens.iter().map(|&nats| f64::from(nats)).sum();
+        }
+    }
+    Ok(nats)
 }
 
 /// Appends tokens one at a time; keeps what follows each sequence's last.
