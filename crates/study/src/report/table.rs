@@ -96,7 +96,9 @@ impl StageTable {
         let single = vocabularies
             .iter()
             .all(|vocabulary| vocabulary.runs.len() == 1);
-        let note = if single {
+        let note = if data.metrics.is_empty() {
+            "Means over tokenizers; in brackets t intervals over world seeds, where there are several.".to_owned()
+        } else if single {
             "Last checkpoint, one run per vocabulary size; in brackets 95 % bootstrap intervals within the run.".to_owned()
         } else {
             format!(
@@ -112,13 +114,24 @@ impl StageTable {
         Some(StageTable { header, rows, note })
     }
 
-    /// The table for a terminal.
+    /// The table for a terminal; with many vocabularies the intervals stay in the report.
     pub fn print(&self) -> String {
+        const MOST_WITH_INTERVALS: usize = 4;
+        let short = self.header.len() > 3 + MOST_WITH_INTERVALS;
         let header: Vec<&str> = self.header.iter().map(String::as_str).collect();
         let mut table = command::Table::new(&header);
         for row in &self.rows {
-            table.row(row.iter().map(|(text, _)| text.clone()).collect());
+            let cell = |(text, _): &(String, String)| match text.split_once(" [") {
+                Some((value, _)) if short => value.to_owned(),
+                _ => text.clone(),
+            };
+            table.row(row.iter().map(cell).collect());
         }
-        format!("{table}\n{}", self.note)
+        let note = if short {
+            self.note.split("; in brackets").next().unwrap_or_default()
+        } else {
+            &self.note
+        };
+        format!("{table}\n{note}")
     }
 }
