@@ -33,7 +33,8 @@ for folder in checkpoints:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id) == (0, 0, 1, 2)
     assert len(tokenizer) == decoder.get_input_embeddings().num_embeddings
-    ours = [row for row in scores if row["step"] == step]
+    # A ladder's last rung, the shuffled tokens, is no text of LANG.
+    ours = [row for row in scores if row["step"] == step and row["candidate"] < len(texts[row["probe"]])]
     for row in ours[:: max(1, len(ours) // SENTENCES)]:
         ids = tokenizer(texts[row["probe"]][row["candidate"]], add_special_tokens=False)["input_ids"]
         ids = torch.tensor([[0, *ids, 0]])
