@@ -4,7 +4,12 @@
 //! It is the oracle for the hand-written engine, and what runs on GPUs. candle's fused `softmax_last_dim`, `rms_norm`
 //! and `rope` drop gradients without an error, so none of them stands here; a test asks every parameter for its gradient.
 //!
-//! Shapes: b = batch, t = positions, d = d_model, h = n_heads, k = d_head, v = vocab_size.
+//! Several models of equal dimensions can be computed as one ([`Decoder::stack`]): every weight then has a leading
+//! dimension of models, and the first rows of a batch belong to the first model, as many to each. One model is a stack
+//! of one. Models never mix: each product and each norm is batched over them.
+//!
+//! Shapes: r = models stacked, b = rows of all of them, t = positions, n = b/r·t, d = d_model, h = n_heads, k = d_head,
+//! v = vocab_size.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +18,7 @@ use candle_nn::ops::{silu, softmax};
 use candle_nn::rotary_emb::rope_slow;
 
 use crate::config::ModelConfig;
+use crate::lookup::lookup;
 
 /// The forward pass over given weights. Holds no state between calls.
 #[derive(Debug, Clone)]
@@ -20,12 +26,14 @@ pub struct Decoder {
     config: ModelConfig,
     /// What matrix products run in: F32, or BF16 with F32 sums, norms, softmax, residual stream and logits.
     precision: DType,
+    /// [r, v, d]
     embedding: Tensor,
     layers: Vec<Layer>,
     norm: Tensor,
     positions: Positions,
 }
 
+/// Matrices [r, out, in] and norms [r, 1, d].
 #[derive(Debug, Clone)]
 struct Layer {
     attention_norm: Tensor,
@@ -55,7 +63,20 @@ impl Decoder {
         weights: &BTreeMap<String, Tensor>,
         precision: DType,
     ) -> Result<Decoder> {
+        let one = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.unsqueeze(0)?));
+        let weights = weights.iter().map(one).collect::<Result<_>>()?;
+        Decoder::stack(config, &weights, precision)
+    }
+
+    /// Several decoders of the same dimensions as one: `weights` as for [`Decoder::new`], but [r, out, in] and [r, d].
+    /// Rows of a batch are dealt to the models in equal parts, in order.
+    pub fn stack(
+        config: &ModelConfig,
+        weights: &BTreeMap<String, Tensor>,
+        precision: DType,
+    ) -> Result<Decoder> {
         let get = |name: String| match weights.get(&name) {
+            Some(tensor) if tensor.rank() == 2 => tensor.unsqueeze(1), // a norm
             Some(tensor) => Ok(tensor.clone()),
             None => candle_core::bail!("no parameter {name:?}"),
         };
@@ -102,37 +123,38 @@ impl Decoder {
         let (b, t) = ids.dims2()?;
         let states = self.states(ids, |_| ())?;
         let logits = self.linear(&states, &self.embedding)?;
-        let logits = logits.reshape((b, t, self.config.vocab_size))?;
-        logits.to_dtype(DType::F32)
+        logits.reshape((b, t, self.config.vocab_size))
     }
 
     /// Hidden states per layer, f32 [b, t, d] each, as `transformers`' `output_hidden_states`: the embedding, the
     /// residual stream after each layer but the last, and after the last with the final norm: n_layers + 1 tensors.
     pub fn hidden_states(&self, ids: &Tensor) -> Result<Vec<Tensor>> {
+        let (b, t) = ids.dims2()?;
         let mut states = Vec::with_capacity(self.config.n_layers + 1);
         let last = self.states(ids, |state| states.push(state.clone()))?;
         states.pop();
         states.push(last);
-        Ok(states)
+        let rows = |state: Tensor| state.reshape((b, t, self.config.d_model));
+        states.into_iter().map(rows).collect()
     }
 
-    /// The final hidden state f32 [b, t, d]; `see` is shown the residual stream before the first layer and after each.
+    /// The final hidden state f32 [r, n, d]; `see` is shown the residual stream before the first layer and after each.
     fn states(&self, ids: &Tensor, mut see: impl FnMut(&Tensor)) -> Result<Tensor> {
         let (b, t) = ids.dims2()?;
-        let d = self.config.d_model;
+        let (r, _v, _d) = self.embedding.dims3()?;
+        if b % r != 0 {
+            candle_core::bail!("{b} rows cannot be dealt to {r} models");
+        }
         let positions = if t <= self.config.seq_len {
             self.positions.first(t)?
         } else {
             Positions::new(&self.config, t, self.device())?
         };
-        let mut x = self
-            .embedding
-            .index_select(&ids.flatten_all()?, 0)?
-            .reshape((b, t, d))?;
+        let mut x = lookup(&self.embedding, &ids.reshape((r, b / r * t))?)?;
         see(&x);
         for layer in &self.layers {
             let normed = self.rms_norm(&x, &layer.attention_norm)?;
-            x = (x + self.attention(&normed, layer, &positions)?)?;
+            x = (x + self.attention(&normed, layer, &positions, (b, t))?)?;
             let normed = self.rms_norm(&x, &layer.mlp_norm)?;
             x = (x + self.swiglu(&normed, layer)?)?;
             see(&x);
@@ -140,27 +162,30 @@ impl Decoder {
         self.rms_norm(&x, &self.norm)
     }
 
-    /// RMSNorm (Zhang & Sennrich 2019): x / √(mean(x²) + ε) · weight. x: [b, t, d] → same shape.
+    /// RMSNorm (Zhang & Sennrich 2019): x / √(mean(x²) + ε) · weight. x: [r, n, d] → same shape.
     fn rms_norm(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
         x.broadcast_div(&(mean_square + self.config.rms_norm_eps)?.sqrt()?)?
             .broadcast_mul(weight)
     }
 
-    /// x: [b, t, n], weight: [m, n] → x·weightᵀ, f32 [b, t, m].
+    /// x: [r, n, in], weight: [r, out, in] → x·weightᵀ, f32 [r, n, out].
     fn linear(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-        let (b, t, n) = x.dims3()?;
-        let (m, _) = weight.dims2()?;
-        x.reshape((b * t, n))?
-            .to_dtype(self.precision)?
-            .matmul(&weight.to_dtype(self.precision)?.t()?)?
-            .reshape((b, t, m))?
+        let weight = weight.to_dtype(self.precision)?.t()?;
+        x.to_dtype(self.precision)?
+            .matmul(&weight)?
             .to_dtype(DType::F32)
     }
 
-    /// Causal self-attention (Vaswani et al. 2017, §3.2) with rotary positions. x: [b, t, d] → same shape.
-    fn attention(&self, x: &Tensor, layer: &Layer, positions: &Positions) -> Result<Tensor> {
-        let (b, t, _d) = x.dims3()?;
+    /// Causal self-attention (Vaswani et al. 2017, §3.2) with rotary positions. x: [r, n, d] → same shape.
+    fn attention(
+        &self,
+        x: &Tensor,
+        layer: &Layer,
+        positions: &Positions,
+        (b, t): (usize, usize),
+    ) -> Result<Tensor> {
+        let (r, n, _d) = x.dims3()?;
         let (h, k) = (self.config.n_heads, self.config.d_head);
         let heads = |projected: Tensor| {
             projected
@@ -178,11 +203,11 @@ impl Decoder {
         let scores = (scores / (k as f64).sqrt())?.broadcast_add(&positions.mask)?;
         let attention = softmax(&scores, D::Minus1)?.to_dtype(self.precision)?;
         let mixed = attention.matmul(&value)?; // [b, h, t, k]
-        let mixed = mixed.transpose(1, 2)?.reshape((b, t, h * k))?;
+        let mixed = mixed.transpose(1, 2)?.reshape((r, n, h * k))?;
         self.linear(&mixed, &layer.output)
     }
 
-    /// SwiGLU (Shazeer 2020): down(silu(gate(x)) · up(x)). x: [b, t, d] → same shape.
+    /// SwiGLU (Shazeer 2020): down(silu(gate(x)) · up(x)). x: [r, n, d] → same shape.
     fn swiglu(&self, x: &Tensor, layer: &Layer) -> Result<Tensor> {
         let gate = silu(&self.linear(x, &layer.gate)?)?;
         let hidden = (gate * self.linear(x, &layer.up)?)?;

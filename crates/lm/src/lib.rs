@@ -4,6 +4,7 @@
 //! - [`config`]: the model's dimensions, to and from Hugging Face's `config.json`;
 //! - [`weights`]: one f32 array a parameter under Hugging Face's names, and their initial values;
 //! - [`decoder`]: the reference forward pass on candle's differentiable operations, also what runs on GPUs;
+//! - `lookup`: rows of the embedding, with a gradient that suits GPUs;
 //! - [`tokenizer`]: `tokenizer.json` and the lab's three special tokens;
 //! - [`score`]: log-probabilities of whole sequences, padded into batches;
 //! - [`checkpoint`]: the directory that `transformers`' `from_pretrained` loads;
@@ -17,6 +18,7 @@ pub mod config;
 pub mod decoder;
 pub mod device;
 pub mod error;
+mod lookup;
 pub mod score;
 pub mod tokenizer;
 pub mod weights;
