@@ -42,7 +42,7 @@ pub struct StepSize {
 pub const IGNORE: u32 = cpu_step::IGNORE;
 
 /// The rows of one step, [rows, seq_len] each; the last row ends in `<pad>` without targets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rows {
     /// What the model sees.
     pub inputs: Vec<u32>,
@@ -72,9 +72,9 @@ impl Rows {
         }
     }
 
-    /// Tokens of a row, padding included.
+    /// Tokens of a row, padding included; 0 where there are no rows.
     pub fn seq_len(&self) -> usize {
-        self.inputs.len() / self.rows
+        self.inputs.len() / self.rows.max(1)
     }
 }
 
@@ -103,7 +103,9 @@ pub struct Batches<'a> {
     words: &'a WordTokens,
     size: StepSize,
     seed: Seed,
+    /// The epoch's order of documents, and its streams of dropout, one for each occurrence of a word.
     order: Vec<u32>,
+    dropout: seed::Family,
     cursor: Cursor,
     tokens: Vec<u32>,
 }
@@ -126,13 +128,13 @@ impl<'a> Batches<'a> {
             chars_seen: 0,
             tokens_seen: 0,
         });
-        let order = epoch_order(text.documents(), seed, cursor.epoch);
         Batches {
             text,
             words,
             size,
             seed,
-            order,
+            order: epoch_order(text.documents(), seed, cursor.epoch),
+            dropout: epoch_dropout(seed, cursor.epoch),
             cursor,
             tokens: Vec::new(),
         }
@@ -198,8 +200,7 @@ impl<'a> Batches<'a> {
     fn take_word(&mut self) {
         self.cursor.chars_seen += self.next_characters();
         let occurrence = self.next_occurrence();
-        let (seed, epoch) = (self.seed, self.cursor.epoch);
-        let stream = || seed.stream_at(&format!("bpe-dropout/{epoch}"), occurrence);
+        let stream = || self.dropout.at(occurrence);
         self.words
             .append(self.text.word(occurrence), stream, &mut self.tokens);
         self.cursor.word += 1;
@@ -216,8 +217,14 @@ impl<'a> Batches<'a> {
             self.cursor.document = 0;
             self.cursor.epoch += 1;
             self.order = epoch_order(self.order.len(), self.seed, self.cursor.epoch);
+            self.dropout = epoch_dropout(self.seed, self.cursor.epoch);
         }
     }
+}
+
+/// Each epoch segments anew under dropout.
+fn epoch_dropout(seed: Seed, epoch: u64) -> seed::Family {
+    seed.family(&format!("bpe-dropout/{epoch}"))
 }
 
 /// The documents' order in an epoch: Fisher and Yates' shuffle with draws from the stream `order`.

@@ -39,21 +39,32 @@ AutoModelForCausalLM.from_pretrained; MODEL/train_log.parquet has a row for ever
 
 Each step covers the same text with any tokenizer (--budget-mode equal-text): batch-size × seq-len × 3
 characters, as many rows as they need. So steps, schedule and text agree between vocabularies.
-A killed training goes on with --resume and ends with the same bytes."
+A killed training goes on with --resume and ends with the same bytes.
+
+--stack RUNS.toml trains many equal models at once on a GPU, whose time a small model leaves idle:
+  [[run]]
+  lang = \"out/lang-1\"
+  tok = \"out/tok-1\"
+  out = \"out/model-1\"
+  seed = 1
+Paths are as on the command line; each run writes its own MODEL as if alone."
 )]
 pub struct Options {
     /// The language directory, written by lang-gen
-    #[arg(long, value_name = "LANG")]
-    pub lang: PathBuf,
+    #[arg(long, value_name = "LANG", required_unless_present = "stack")]
+    pub lang: Option<PathBuf>,
     /// The tokenizer directory, written by tok-train from that LANG
-    #[arg(long, value_name = "TOK")]
-    pub tok: PathBuf,
+    #[arg(long, value_name = "TOK", required_unless_present = "stack")]
+    pub tok: Option<PathBuf>,
     /// The directory to write
-    #[arg(long, value_name = "MODEL")]
-    pub out: PathBuf,
-    /// Seed of initial weights, order of the text and BPE dropout
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    #[arg(long, value_name = "MODEL", required_unless_present = "stack")]
+    pub out: Option<PathBuf>,
+    /// Seed of initial weights, order of the text and BPE dropout [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Train the runs of this file together, each with its own lang, tok, out and seed; all else must be equal
+    #[arg(long, value_name = "RUNS.toml", conflicts_with_all = ["lang", "tok", "out", "seed"])]
+    pub stack: Option<PathBuf>,
     /// Go on where an earlier run of the same configuration stopped
     #[arg(long)]
     pub resume: bool,

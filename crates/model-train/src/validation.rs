@@ -78,15 +78,19 @@ impl Validation {
         })
     }
 
-    /// Loss of a model as it stands.
+    /// Loss of each of the engine's models as it stands, on the documents of its own language directory.
     ///
     /// # Errors
     /// A device that failed.
-    pub fn loss(&self, engine: &mut Engine) -> Result<ValidationLoss> {
-        Ok(ValidationLoss {
-            majority: self.majority.loss(engine)?,
-            minority: self.minority.loss(engine)?,
-        })
+    pub fn losses(each: &[&Validation], engine: &mut Engine) -> Result<Vec<ValidationLoss>> {
+        let majority: Vec<&Side> = each.iter().map(|validation| &validation.majority).collect();
+        let minority: Vec<&Side> = each.iter().map(|validation| &validation.minority).collect();
+        let majority = Side::losses(&majority, engine)?;
+        let minority = Side::losses(&minority, engine)?;
+        let both = majority.into_iter().zip(minority);
+        Ok(both
+            .map(|(majority, minority)| ValidationLoss { majority, minority })
+            .collect())
     }
 }
 
@@ -117,18 +121,23 @@ impl Side {
         }
     }
 
-    fn loss(&self, engine: &mut Engine) -> Result<Option<SideLoss>> {
-        if self.tokens == 0 {
-            return Ok(None);
+    fn losses(each: &[&Side], engine: &mut Engine) -> Result<Vec<Option<SideLoss>>> {
+        let mut nats = vec![0.0; each.len()];
+        let most = each.iter().map(|side| side.batches.len()).max();
+        for index in 0..most.unwrap_or(0) {
+            let batch = |side: &&Side| side.batches.get(index).cloned().unwrap_or_default();
+            let rows: Vec<Rows> = each.iter().map(batch).collect();
+            for (sum, more) in nats.iter_mut().zip(engine.loss(&rows)?) {
+                *sum += more;
+            }
         }
-        let mut nats = 0.0;
-        for rows in &self.batches {
-            nats += engine.loss(rows)?;
-        }
-        Ok(Some(SideLoss {
-            nats_per_token: nats / self.tokens as f64,
-            bits_per_char: nats / LN_2 / self.characters as f64,
-        }))
+        let loss = |(side, nats): (&&Side, f64)| {
+            (side.tokens > 0).then(|| SideLoss {
+                nats_per_token: nats / side.tokens as f64,
+                bits_per_char: nats / LN_2 / side.characters as f64,
+            })
+        };
+        Ok(each.iter().zip(nats).map(loss).collect())
     }
 }
 
@@ -171,7 +180,7 @@ mod tests {
             None,
             DeviceChoice::Cpu,
             &config,
-            &state,
+            &[state],
             1,
         )
         .unwrap();
@@ -180,14 +189,10 @@ mod tests {
             4,
         );
         assert_eq!(side.batches.iter().map(|rows| rows.rows).sum::<usize>(), 4);
-        let loss = side.loss(&mut engine).unwrap().unwrap();
+        let loss = Side::losses(&[&side], &mut engine).unwrap()[0].unwrap();
         assert!((loss.nats_per_token - 64f64.ln()).abs() < 1e-5, "{loss:?}");
         assert!((loss.bits_per_char - 2.4).abs() < 1e-5, "{loss:?}");
-        assert!(
-            Side::new(Vec::new(), 4)
-                .loss(&mut engine)
-                .unwrap()
-                .is_none()
-        );
+        let empty = Side::new(Vec::new(), 4);
+        assert_eq!(Side::losses(&[&empty], &mut engine).unwrap(), [None]);
     }
 }

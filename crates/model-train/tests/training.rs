@@ -2,79 +2,12 @@
 
 mod miniature;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use corpus::tables::{TimingRow, TrainLogRow};
 use corpus::{Input, Stage, read_rows};
 use lm::Checkpoint;
-
-struct Lab {
-    directory: tempfile::TempDir,
-}
-
-impl Lab {
-    fn new() -> Lab {
-        let directory = tempfile::tempdir().unwrap();
-        let lang = miniature::lang(&directory.path().join("lang"), 400);
-        miniature::tok(&directory.path().join("tok"), &lang, 80);
-        Lab { directory }
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// model-train on `lang` and `tok`: a very small model in small steps, and the flags given.
-    fn command(&self, out: &str, flags: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_model-train"));
-        let small = "--size tiny --d-model 32 --d-ff 48 --seq-len 32 --batch-size 4 --cache cache";
-        command
-            .current_dir(self.directory.path())
-            .args(["--lang", "lang", "--tok", "tok", "--out", out])
-            .args(small.split_whitespace())
-            .args(flags.split_whitespace())
-            .env_remove("RUST_LOG");
-        command
-    }
-
-    fn run(&self, out: &str, flags: &str) -> Output {
-        self.command(out, flags).output().unwrap()
-    }
-
-    fn succeed(&self, out: &str, flags: &str) -> String {
-        let output = self.run(out, flags);
-        assert!(output.status.success(), "{}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The one line on stderr.
-    fn refusal(&self, out: &str, flags: &str) -> String {
-        let output = self.run(out, &format!("--quiet {flags}"));
-        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-        let text = stderr(&output);
-        assert_eq!(text.lines().count(), 1, "{text}");
-        assert!(output.stdout.is_empty());
-        text
-    }
-
-    fn manifest(&self, out: &str) -> String {
-        std::fs::read_to_string(self.at(out).join("manifest.json")).unwrap()
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn steps(model: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(model.join("checkpoints")).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
+use miniature::lab::{Lab, stderr, steps};
 
 #[test]
 fn a_training_leaves_a_whole_model() {
@@ -204,6 +137,7 @@ fn an_exploding_training_says_where_and_why() {
         "model",
         "--max-steps 200 --learning-rate 1e4 --warmup-steps 1 --checkpoints 5",
     );
+    // The first update spoils the model; what it gave is in no good checkpoint.
     assert!(text.starts_with("error: model: step "), "{text}");
     assert!(
         text.contains("last good checkpoint model.partial/checkpoints/step-00000"),

@@ -4,22 +4,26 @@ use anyhow::Result;
 use cpu_step::{AdamW, Batch, Dimensions, EngineKind, Moments, StepError, Trainer};
 use lm::ModelConfig;
 
-use super::{Flat, NotFinite, StepReport};
+use super::{Flat, NotFinite, StepReport, Taken};
 use crate::batches::Rows;
 
-/// A model trained by hand on the CPU.
+/// Models trained by hand on the CPU, one after the other.
 pub struct CpuStep {
     trainer: Trainer,
-    parameters: Vec<f32>,
-    moments: Moments,
+    models: Vec<Model>,
     /// For each parameter in sorted order of names: where it lies in the trainer's layout, and how long it is.
     places: Vec<(usize, usize)>,
+}
+
+struct Model {
+    parameters: Vec<f32>,
+    moments: Moments,
 }
 
 impl CpuStep {
     pub(super) fn new(
         config: &ModelConfig,
-        state: &Flat,
+        states: &[Flat],
         kind: EngineKind,
         threads: usize,
     ) -> Result<CpuStep> {
@@ -49,13 +53,16 @@ impl CpuStep {
             }
             flat
         };
-        Ok(CpuStep {
+        let model = |state: &Flat| Model {
             parameters: into_layout(&state.parameters),
             moments: Moments {
                 first: into_layout(&state.first),
                 second: into_layout(&state.second),
                 steps: state.steps,
             },
+        };
+        Ok(CpuStep {
+            models: states.iter().map(model).collect(),
             trainer,
             places,
         })
@@ -65,46 +72,69 @@ impl CpuStep {
         self.trainer.engine().to_string()
     }
 
-    pub(super) fn step(&mut self, rows: &Rows, adamw: &AdamW) -> Result<StepReport> {
-        let batch = batch(rows)?;
-        match self
-            .trainer
-            .step(&mut self.parameters, &mut self.moments, &batch, adamw)
-        {
-            Ok(report) => Ok(StepReport {
-                loss_nats: report.loss_nats,
-                gradient_norm: report.gradient_norm,
-            }),
-            Err(StepError::NotFinite {
-                loss_nats,
-                gradient_norm,
-                ..
-            }) => Err(NotFinite {
-                loss_nats,
-                gradient_norm,
+    pub(super) fn step(&mut self, rows: &[Rows], adamw: &AdamW) -> Result<Vec<Taken>> {
+        let CpuStep {
+            trainer, models, ..
+        } = self;
+        let take = |(model, rows): (&mut Model, &Rows)| {
+            let Model {
+                parameters,
+                moments,
+            } = model;
+            match trainer.step(parameters, moments, &batch(rows)?, adamw) {
+                Ok(report) => Ok(Ok(StepReport {
+                    loss_nats: report.loss_nats,
+                    gradient_norm: report.gradient_norm,
+                })),
+                Err(StepError::NotFinite {
+                    loss_nats,
+                    gradient_norm,
+                    ..
+                }) => Ok(Err(NotFinite {
+                    loss_nats,
+                    gradient_norm,
+                })),
+                Err(error) => Err(error.into()),
             }
-            .into()),
-            Err(error) => Err(error.into()),
-        }
+        };
+        models.iter_mut().zip(rows).map(take).collect()
     }
 
-    pub(super) fn loss(&mut self, rows: &Rows) -> Result<f64> {
-        let mean = self.trainer.loss(&self.parameters, &batch(rows)?)?;
-        Ok(mean * rows.tokens as f64)
+    pub(super) fn loss(&mut self, rows: &[Rows]) -> Result<Vec<f64>> {
+        let CpuStep {
+            trainer, models, ..
+        } = self;
+        let sum = |(model, rows): (&Model, &Rows)| {
+            if rows.tokens == 0 {
+                return Ok(0.0);
+            }
+            let mean = trainer.loss(&model.parameters, &batch(rows)?)?;
+            Ok(mean * rows.tokens as f64)
+        };
+        models.iter().zip(rows).map(sum).collect()
     }
 
-    pub(super) fn gradients(&mut self, rows: &Rows) -> Result<(f64, Vec<f32>)> {
-        let (loss, gradient) = self.trainer.gradients(&self.parameters, &batch(rows)?)?;
-        Ok((loss, sorted(&self.places, gradient)))
+    pub(super) fn gradients(&mut self, rows: &[Rows]) -> Result<Vec<(f64, Vec<f32>)>> {
+        let CpuStep {
+            trainer,
+            models,
+            places,
+        } = self;
+        let gradient = |(model, rows): (&Model, &Rows)| {
+            let (loss, gradient) = trainer.gradients(&model.parameters, &batch(rows)?)?;
+            Ok((loss, sorted(places, gradient)))
+        };
+        models.iter().zip(rows).map(gradient).collect()
     }
 
-    pub(super) fn state(&self) -> Flat {
-        Flat {
-            parameters: sorted(&self.places, &self.parameters),
-            first: sorted(&self.places, &self.moments.first),
-            second: sorted(&self.places, &self.moments.second),
-            steps: self.moments.steps,
-        }
+    pub(super) fn states(&self) -> Vec<Flat> {
+        let state = |model: &Model| Flat {
+            parameters: sorted(&self.places, &model.parameters),
+            first: sorted(&self.places, &model.moments.first),
+            second: sorted(&self.places, &model.moments.second),
+            steps: model.moments.steps,
+        };
+        self.models.iter().map(state).collect()
     }
 }
 

@@ -1,7 +1,8 @@
 //! What computes a step: the reference decoder on candle (any device), or the hand-written step (CPU).
 //!
-//! The training loop sees this one enum. Both engines hold parameters and AdamW moments; outside they are flat, in sorted
-//! order of the parameters' names, so that a resume state belongs to no engine.
+//! The training loop sees this one enum. An engine holds one or several models of equal dimensions, each with its
+//! parameters and AdamW moments: the reference computes them as one batched model, the hand-written step one after the
+//! other. Outside a model's state is flat, in sorted order of the parameters' names, so that it belongs to no engine.
 
 mod cpu;
 mod reference;
@@ -70,7 +71,7 @@ pub struct StepReport {
     pub gradient_norm: f64,
 }
 
-/// Loss or gradient is no finite number; the parameters are as before.
+/// A model's loss or gradient is no finite number; it can take no further step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotFinite {
     /// Mean loss in nats a token.
@@ -134,7 +135,10 @@ impl Flat {
     }
 }
 
-/// A model in training.
+/// One model's step: what it saw, or why it took none.
+pub type Taken = std::result::Result<StepReport, NotFinite>;
+
+/// One or several models of equal dimensions in training.
 pub enum Engine {
     /// candle's automatic differentiation.
     Reference(Box<Reference>),
@@ -143,7 +147,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// An engine with the given state.
+    /// An engine with the models of the given states, at least one, which took equally many steps.
     ///
     /// # Errors
     /// A choice that this machine, this build or these dimensions cannot have.
@@ -152,7 +156,7 @@ impl Engine {
         precision: Option<Precision>,
         device: DeviceChoice,
         config: &ModelConfig,
-        state: &Flat,
+        states: &[Flat],
         threads: usize,
     ) -> Result<Engine> {
         let even_heads = config.attention_width() == config.d_model;
@@ -168,7 +172,7 @@ impl Engine {
         let Some(kind) = hand else {
             let opened = device.open()?;
             let precision = precision.unwrap_or(Precision::F32);
-            let engine = Reference::new(config, state, precision, opened, device)?;
+            let engine = Reference::new(config, states, precision, opened, device)?;
             return Ok(Engine::Reference(Box::new(engine)));
         };
         ensure!(
@@ -189,7 +193,7 @@ impl Engine {
                 kind.precision()
             );
         }
-        let engine = CpuStep::new(config, state, kind, threads)
+        let engine = CpuStep::new(config, states, kind, threads)
             .with_context(|| format!("--engine {kind}"))?;
         Ok(Engine::Cpu(Box::new(engine)))
     }
@@ -202,47 +206,47 @@ impl Engine {
         }
     }
 
-    /// One step: gradient of the mean loss, clipping by its norm, AdamW.
+    /// One step of every model on its own rows: gradient of the mean loss, clipping by its norm, AdamW.
     ///
     /// # Errors
-    /// [`NotFinite`], or a device that failed.
-    pub fn step(&mut self, rows: &Rows, adamw: &AdamW) -> Result<StepReport> {
+    /// A device that failed. A model whose loss or gradient is not finite fails alone.
+    pub fn step(&mut self, rows: &[Rows], adamw: &AdamW) -> Result<Vec<Taken>> {
         match self {
             Engine::Reference(engine) => engine.step(rows, adamw),
             Engine::Cpu(engine) => engine.step(rows, adamw),
         }
     }
 
-    /// Sum of −ln P(target) over the targets that count, in nats.
+    /// Each model's sum of −ln P(target) over its targets that count, in nats; 0 where there are no rows.
     ///
     /// # Errors
     /// A device that failed.
-    pub fn loss(&mut self, rows: &Rows) -> Result<f64> {
+    pub fn loss(&mut self, rows: &[Rows]) -> Result<Vec<f64>> {
         match self {
             Engine::Reference(engine) => engine.loss(rows),
             Engine::Cpu(engine) => engine.loss(rows),
         }
     }
 
-    /// Mean loss and gradient, flat in sorted order of the parameters' names, for comparing engines.
+    /// Each model's mean loss and gradient, flat in sorted order of the parameters' names, for comparing engines.
     ///
     /// # Errors
     /// A device that failed.
-    pub fn gradients(&mut self, rows: &Rows) -> Result<(f64, Vec<f32>)> {
+    pub fn gradients(&mut self, rows: &[Rows]) -> Result<Vec<(f64, Vec<f32>)>> {
         match self {
             Engine::Reference(engine) => engine.gradients(rows),
             Engine::Cpu(engine) => engine.gradients(rows),
         }
     }
 
-    /// Parameters and moments.
+    /// Parameters and moments of every model.
     ///
     /// # Errors
     /// A device that failed.
-    pub fn state(&self) -> Result<Flat> {
+    pub fn states(&self) -> Result<Vec<Flat>> {
         match self {
-            Engine::Reference(engine) => engine.state(),
-            Engine::Cpu(engine) => Ok(engine.state()),
+            Engine::Reference(engine) => engine.states(),
+            Engine::Cpu(engine) => Ok(engine.states()),
         }
     }
 }

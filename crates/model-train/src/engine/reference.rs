@@ -1,28 +1,31 @@
 //! Training on candle's automatic differentiation: the oracle of the hand-written step, and what runs on GPUs.
+//!
+//! Models are stacked: every tensor has a leading dimension of models, so that a step of many small models launches as
+//! many kernels as a step of one. What belongs to one model (loss, norm, clipping) is reduced model by model.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::ops::log_softmax;
 use cpu_step::{AdamW, Precision};
-use lm::{Decoder, DeviceChoice, ModelConfig};
+use lm::{Decoder, DeviceChoice, ModelConfig, PAD};
 
-use super::{Flat, NotFinite, StepReport};
+use super::{Flat, NotFinite, StepReport, Taken};
 use crate::batches::{IGNORE, Rows};
 
-/// A model trained by automatic differentiation.
+/// Models trained by automatic differentiation. Shapes: r = models, p = parameters of one.
 pub struct Reference {
     decoder: Decoder,
     device: Device,
     name: String,
-    /// Sorted by name.
+    /// Sorted by name, [r, …] each.
     variables: Vec<Var>,
-    /// Parameters and moments as one vector each: an update is then a dozen operations, not a dozen a parameter.
+    /// Parameters and moments as one tensor [r, p] each: an update is then a dozen operations, not a dozen a parameter.
     parameters: Tensor,
     first: Tensor,
     second: Tensor,
-    /// 1 where weight decay acts (matrices), else 0.
+    /// 1 where weight decay acts (matrices), else 0: [r, p].
     decays: Tensor,
     steps: u64,
 }
@@ -30,7 +33,7 @@ pub struct Reference {
 impl Reference {
     pub(super) fn new(
         config: &ModelConfig,
-        state: &Flat,
+        states: &[Flat],
         precision: Precision,
         device: Device,
         choice: DeviceChoice,
@@ -39,32 +42,44 @@ impl Reference {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
         };
-        let weights = state.weights(config)?.to_tensors(&device)?;
-        let variables: BTreeMap<String, Var> = weights
-            .iter()
-            .map(|(name, tensor)| Ok((name.clone(), Var::from_tensor(tensor)?)))
-            .collect::<candle_core::Result<_>>()?;
-        let tensors = variables
-            .iter()
-            .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
-            .collect();
-        let decays: Vec<f32> = variables
-            .values()
-            .flat_map(|v| std::iter::repeat_n(f32::from(v.rank() == 2), v.elem_count()))
-            .collect();
-        let flat = |values: &[f32]| Tensor::from_slice(values, values.len(), &device);
+        let steps = states.first().map_or(0, |state| state.steps);
+        ensure!(
+            states.iter().all(|state| state.steps == steps),
+            "stacked models must have taken equally many steps"
+        );
+        let stacked = |part: fn(&Flat) -> &Vec<f32>| {
+            let rows: Vec<f32> = states
+                .iter()
+                .flat_map(|state| part(state).iter().copied())
+                .collect();
+            Tensor::from_vec(rows, (states.len(), config.n_parameters()), &device)
+        };
+        let parameters = stacked(|state| &state.parameters)?;
+        let mut tensors = BTreeMap::new();
+        let mut variables = Vec::new();
+        let mut decays = Vec::with_capacity(config.n_parameters());
+        for (name, shape) in config.parameters() {
+            let count = shape.iter().product();
+            let values = parameters.narrow(1, decays.len(), count)?;
+            let variable =
+                Var::from_tensor(&values.reshape([&[states.len()], &shape[..]].concat())?)?;
+            tensors.insert(name, variable.as_tensor().clone());
+            variables.push(variable);
+            decays.extend(std::iter::repeat_n(f32::from(shape.len() == 2), count));
+        }
+        let decays = Tensor::from_vec(decays, (1, config.n_parameters()), &device)?;
         Ok(Reference {
-            decoder: Decoder::new(config, &tensors, dtype)?,
+            decoder: Decoder::stack(config, &tensors, dtype)?,
             name: match choice {
                 DeviceChoice::Cpu => format!("reference-{precision}"),
                 device => format!("reference-{precision} on {device}"),
             },
-            variables: variables.into_values().collect(),
-            parameters: flat(&state.parameters)?,
-            first: flat(&state.first)?,
-            second: flat(&state.second)?,
-            decays: flat(&decays)?,
-            steps: state.steps,
+            variables,
+            first: stacked(|state| &state.first)?,
+            second: stacked(|state| &state.second)?,
+            decays: decays.broadcast_as(parameters.shape())?.contiguous()?,
+            parameters,
+            steps,
             device,
         })
     }
@@ -73,101 +88,145 @@ impl Reference {
         self.name.clone()
     }
 
-    /// Sum of −ln P(target) over the targets that count: scalar.
-    fn sum_nats(&self, rows: &Rows) -> Result<Tensor> {
-        let shape = (rows.rows, rows.seq_len());
-        let inputs = Tensor::from_slice(&rows.inputs, shape, &self.device)?;
-        let counts = rows.targets.iter().map(|target| *target != IGNORE);
-        let counts: Vec<f32> = counts.map(f32::from).collect();
-        let targets = rows
-            .targets
-            .iter()
-            .map(|target| if *target == IGNORE { 0 } else { *target });
-        let targets = Tensor::from_iter(targets, &self.device)?.reshape(shape)?;
-        let logits = self.decoder.forward(&inputs)?; // [rows, seq_len, vocab_size]
+    fn models(&self) -> Result<usize> {
+        Ok(self.parameters.dim(0)?)
+    }
+
+    /// Each model's sum of −ln P(target) over its targets that count: [r]. Models with fewer or shorter rows than others
+    /// get padding, whose targets do not count.
+    fn sum_nats(&self, rows: &[Rows]) -> Result<Tensor> {
+        let models = self.models()?;
+        ensure!(
+            rows.len() == models,
+            "{} batches for {models} models",
+            rows.len()
+        );
+        let each = rows.iter().map(|rows| rows.rows).max().unwrap_or(0);
+        let length = rows.iter().map(Rows::seq_len).max().unwrap_or(0);
+        let shape = (models * each, length);
+        let mut inputs = Vec::with_capacity(models * each * length);
+        let (mut targets, mut counts) = (inputs.clone(), Vec::with_capacity(inputs.capacity()));
+        for (model, rows) in rows.iter().enumerate() {
+            let width = rows.seq_len().max(1);
+            for (row, row_targets) in rows.inputs.chunks(width).zip(rows.targets.chunks(width)) {
+                inputs.extend_from_slice(row);
+                inputs.resize(inputs.len() + length - width, PAD);
+                let counted = row_targets.iter().map(|target| *target != IGNORE);
+                counts.extend(counted.map(f32::from));
+                let known = |target: &u32| if *target == IGNORE { 0 } else { *target };
+                targets.extend(row_targets.iter().map(known));
+                targets.resize(inputs.len(), 0);
+                counts.resize(inputs.len(), 0.0);
+            }
+            inputs.resize((model + 1) * each * length, PAD);
+            targets.resize(inputs.len(), 0);
+            counts.resize(inputs.len(), 0.0);
+        }
+        let inputs = Tensor::from_vec(inputs, shape, &self.device)?;
+        let targets = Tensor::from_vec(targets, shape, &self.device)?;
+        let counts = Tensor::from_vec(counts, shape, &self.device)?;
+        let logits = self.decoder.forward(&inputs)?; // [r·rows, seq_len, vocab_size]
         let nats = log_softmax(&logits, 2)?
             .gather(&targets.unsqueeze(2)?, 2)?
             .squeeze(2)?;
-        let counted = (nats * Tensor::from_vec(counts, shape, &self.device)?)?;
-        Ok(counted.sum_all()?.neg()?)
+        let counted = (nats * counts)?.reshape((models, each * length))?;
+        Ok(counted.sum(1)?.neg()?)
     }
 
-    pub(super) fn loss(&self, rows: &Rows) -> Result<f64> {
-        Ok(f64::from(self.sum_nats(rows)?.to_scalar::<f32>()?))
+    pub(super) fn loss(&self, rows: &[Rows]) -> Result<Vec<f64>> {
+        let sums = self.sum_nats(rows)?.to_vec1::<f32>()?;
+        Ok(sums.into_iter().map(f64::from).collect())
     }
 
-    /// Mean loss, and its gradient as one vector.
-    fn flat_gradient(&self, rows: &Rows) -> Result<(Tensor, Tensor)> {
-        let loss = (self.sum_nats(rows)? / rows.tokens as f64)?;
-        let mut gradients = loss.backward()?;
+    /// Each model's mean loss [r], and its gradient [r, p].
+    fn flat_gradient(&self, rows: &[Rows]) -> Result<(Tensor, Tensor)> {
+        let shares: Vec<f32> = rows
+            .iter()
+            .map(|rows| 1.0 / rows.tokens.max(1) as f32)
+            .collect();
+        let losses = (self.sum_nats(rows)? * Tensor::new(shares, &self.device)?)?;
+        // A model's parameters take part in its own loss alone, so the sum's gradient is each one's own.
+        let mut gradients = losses.sum_all()?.backward()?;
         let flat = self
             .variables
             .iter()
             .map(|variable| match gradients.remove(variable) {
-                Some(gradient) => gradient.flatten_all(),
+                Some(gradient) => gradient.flatten_from(1),
                 None => candle_core::bail!(
                     "a parameter of shape {:?} got no gradient",
                     variable.shape()
                 ),
             });
         let flat = flat.collect::<candle_core::Result<Vec<_>>>()?;
-        Ok((loss.detach(), Tensor::cat(&flat, 0)?))
+        Ok((losses.detach(), Tensor::cat(&flat, 1)?))
     }
 
-    pub(super) fn gradients(&self, rows: &Rows) -> Result<(f64, Vec<f32>)> {
-        let (loss, gradient) = self.flat_gradient(rows)?;
-        Ok((f64::from(loss.to_scalar::<f32>()?), gradient.to_vec1()?))
+    pub(super) fn gradients(&self, rows: &[Rows]) -> Result<Vec<(f64, Vec<f32>)>> {
+        let (losses, gradients) = self.flat_gradient(rows)?;
+        let losses = losses.to_vec1::<f32>()?.into_iter().map(f64::from);
+        Ok(losses.zip(gradients.to_vec2()?).collect())
     }
 
-    pub(super) fn step(&mut self, rows: &Rows, adamw: &AdamW) -> Result<StepReport> {
-        let (loss, gradient) = self.flat_gradient(rows)?;
-        let square_sum = gradient.sqr()?.sum_all()?;
-        let both = Tensor::stack(&[loss, square_sum], 0)?.to_vec1::<f32>()?;
-        let report = StepReport {
-            loss_nats: f64::from(both[0]),
-            gradient_norm: f64::from(both[1]).sqrt(),
-        };
-        let StepReport {
-            loss_nats,
-            gradient_norm,
-        } = report;
-        if !(loss_nats.is_finite() && gradient_norm.is_finite()) {
-            return Err(NotFinite {
-                loss_nats,
-                gradient_norm,
-            }
-            .into());
-        }
+    pub(super) fn step(&mut self, rows: &[Rows], adamw: &AdamW) -> Result<Vec<Taken>> {
+        let (losses, gradient) = self.flat_gradient(rows)?;
+        let square_sums = gradient.sqr()?.sum(1)?;
+        // One wait for the device a step.
+        let seen = Tensor::stack(&[losses, square_sums], 1)?.to_vec2::<f32>()?;
+        let taken: Vec<Taken> = seen
+            .iter()
+            .map(|seen| {
+                let loss_nats = f64::from(seen[0]);
+                let gradient_norm = f64::from(seen[1]).sqrt();
+                if loss_nats.is_finite() && gradient_norm.is_finite() {
+                    Ok(StepReport {
+                        loss_nats,
+                        gradient_norm,
+                    })
+                } else {
+                    Err(NotFinite {
+                        loss_nats,
+                        gradient_norm,
+                    })
+                }
+            })
+            .collect();
         self.steps += 1;
-        let gradient = (gradient * (adamw.clip / (gradient_norm + 1e-6)).min(1.0))?;
+        let scales: Vec<f32> = taken
+            .iter()
+            .map(|taken| match taken {
+                Ok(report) => (adamw.clip / (report.gradient_norm + 1e-6)).min(1.0) as f32,
+                Err(_) => 0.0,
+            })
+            .collect();
+        let scales = Tensor::from_vec(scales, (taken.len(), 1), &self.device)?;
         [self.parameters, self.first, self.second] = update(
             [&self.parameters, &self.first, &self.second],
-            &gradient,
+            &gradient.broadcast_mul(&scales)?,
             &self.decays,
             adamw,
             self.steps,
         )?;
         let mut at = 0;
         for variable in &self.variables {
-            let count = variable.elem_count();
-            variable.set(
-                &self
-                    .parameters
-                    .narrow(0, at, count)?
-                    .reshape(variable.shape())?,
-            )?;
+            let count = variable.elem_count() / taken.len();
+            let values = self.parameters.narrow(1, at, count)?;
+            variable.set(&values.reshape(variable.shape())?)?;
             at += count;
         }
-        Ok(report)
+        Ok(taken)
     }
 
-    pub(super) fn state(&self) -> Result<Flat> {
-        Ok(Flat {
-            parameters: self.parameters.to_vec1()?,
-            first: self.first.to_vec1()?,
-            second: self.second.to_vec1()?,
+    pub(super) fn states(&self) -> Result<Vec<Flat>> {
+        let parts = [&self.parameters, &self.first, &self.second].map(Tensor::to_vec2);
+        let [parameters, first, second] = parts;
+        let parts = parameters?.into_iter().zip(first?).zip(second?);
+        let state = |((parameters, first), second)| Flat {
+            parameters,
+            first,
+            second,
             steps: self.steps,
-        })
+        };
+        Ok(parts.map(state).collect())
     }
 }
 

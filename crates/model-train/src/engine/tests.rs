@@ -103,48 +103,71 @@ fn hand_written_gradients_equal_the_references() {
         config(259, 72, 2, 1, 33, 40),
     ];
     for (index, config) in configs.iter().enumerate() {
-        let state = state(config, index as u64);
-        let rows = rows(config, 3, index as u64);
-        let gradients = |choice, precision| {
-            let engine = Engine::new(
-                choice,
-                Some(precision),
-                DeviceChoice::Cpu,
-                config,
-                &state,
-                2,
-            );
-            let (loss, gradient) = engine.unwrap().gradients(&rows).unwrap();
-            (loss, gradient)
-        };
-        let (loss, expected) = gradients(EngineChoice::Reference, Precision::F32);
-        let (_, expected_bf16) = gradients(EngineChoice::Reference, Precision::Bf16);
-        for kind in EngineKind::ALL
-            .into_iter()
-            .filter(|kind| kind.is_available())
-        {
-            let (hand_loss, hand) = gradients(EngineChoice::Hand(kind), kind.precision());
+        compare_gradients(config, index as u64);
+    }
+}
+
+/// Every head width that the named sizes' widths can be divided into, and vocabularies from the smallest on, beside and on
+/// multiples of a tile.
+#[test]
+fn gradients_agree_for_every_head_width_and_many_vocabularies() {
+    let vocabularies = [3, 31, 64, 65, 100, 257, 512, 777, 1024, 2047];
+    let widths = [64, 128, 256].into_iter().flat_map(|d_model| {
+        let heads = (0..).map(|power| 1 << power);
+        let heads = heads.take_while(move |heads| d_model / heads >= 2);
+        heads.map(move |n_heads| (d_model, n_heads))
+    });
+    for (index, (d_model, n_heads)) in widths.enumerate() {
+        let vocab_size = vocabularies[index % vocabularies.len()];
+        let d_ff = lm::config::swiglu_width(d_model);
+        let config = config(vocab_size, d_model, 1, n_heads, d_ff, 9 + index);
+        compare_gradients(&config, 100 + index as u64);
+    }
+}
+
+/// Holds every engine of this CPU against the reference.
+fn compare_gradients(config: &ModelConfig, seed: u64) {
+    let state = state(config, seed);
+    let rows = rows(config, 3, seed);
+    let gradients = |choice, precision| {
+        let engine = Engine::new(
+            choice,
+            Some(precision),
+            DeviceChoice::Cpu,
+            config,
+            std::slice::from_ref(&state),
+            2,
+        );
+        let rows = std::slice::from_ref(&rows);
+        engine.unwrap().gradients(rows).unwrap().remove(0)
+    };
+    let (loss, expected) = gradients(EngineChoice::Reference, Precision::F32);
+    let (_, expected_bf16) = gradients(EngineChoice::Reference, Precision::Bf16);
+    for kind in EngineKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_available())
+    {
+        let (hand_loss, hand) = gradients(EngineChoice::Hand(kind), kind.precision());
+        assert!(
+            (hand_loss / loss - 1.0).abs() < 1e-2,
+            "{kind}: loss {hand_loss}, expected {loss}"
+        );
+        let mut at = 0;
+        for (name, shape) in config.parameters() {
+            let part = at..at + shape.iter().product::<usize>();
+            at = part.end;
+            let expected = &expected[part.clone()];
+            let bound = match kind.precision() {
+                Precision::F32 => 1e-4,
+                Precision::Bf16 => {
+                    0.01 + 1.25 * relative_difference(&expected_bf16[part.clone()], expected)
+                }
+            };
+            let difference = relative_difference(&hand[part], expected);
             assert!(
-                (hand_loss / loss - 1.0).abs() < 1e-2,
-                "{kind}: loss {hand_loss}, expected {loss}"
+                difference <= bound,
+                "{kind}, {config:?}, {name}: {difference}, bound {bound}"
             );
-            let mut at = 0;
-            for (name, shape) in config.parameters() {
-                let part = at..at + shape.iter().product::<usize>();
-                at = part.end;
-                let expected = &expected[part.clone()];
-                let bound = match kind.precision() {
-                    Precision::F32 => 1e-4,
-                    Precision::Bf16 => {
-                        0.01 + 1.25 * relative_difference(&expected_bf16[part.clone()], expected)
-                    }
-                };
-                let difference = relative_difference(&hand[part], expected);
-                assert!(
-                    difference <= bound,
-                    "{kind}, model {index}, {name}: {difference}, bound {bound}"
-                );
-            }
         }
     }
 }
@@ -160,24 +183,22 @@ fn engines_take_the_same_steps() {
             Some(Precision::F32),
             DeviceChoice::Cpu,
             &config,
-            state,
+            std::slice::from_ref(state),
             1,
         )
         .unwrap()
     };
     let mut reference = engine(EngineChoice::Reference, &start);
     let mut hand = engine(EngineChoice::Auto, &start);
-    assert_eq!(hand.state().unwrap(), start);
+    assert_eq!(hand.states().unwrap(), [start]);
     for step in 0..10 {
         let adamw = AdamW {
             lr: 1e-3,
             ..AdamW::default()
         };
-        let rows = rows(&config, 2, step);
-        let [a, b] = [
-            reference.step(&rows, &adamw).unwrap(),
-            hand.step(&rows, &adamw).unwrap(),
-        ];
+        let rows = [rows(&config, 2, step)];
+        let [a, b] = [&mut reference, &mut hand]
+            .map(|engine| engine.step(&rows, &adamw).unwrap()[0].clone().unwrap());
         assert!(
             (a.loss_nats - b.loss_nats).abs() < 1e-3,
             "step {step}: {a:?} {b:?}"
@@ -186,12 +207,12 @@ fn engines_take_the_same_steps() {
             (a.gradient_norm / b.gradient_norm - 1.0).abs() < 1e-2,
             "step {step}: {a:?} {b:?}"
         );
-        let sum = hand.loss(&rows).unwrap();
-        assert!((sum / reference.loss(&rows).unwrap() - 1.0).abs() < 1e-3);
+        let sum = hand.loss(&rows).unwrap()[0];
+        assert!((sum / reference.loss(&rows).unwrap()[0] - 1.0).abs() < 1e-3);
         if step == 5 {
-            let state = hand.state().unwrap();
-            hand = engine(EngineChoice::Reference, &reference.state().unwrap());
-            reference = engine(EngineChoice::Auto, &state);
+            let state = &hand.states().unwrap()[0];
+            hand = engine(EngineChoice::Reference, &reference.states().unwrap()[0]);
+            reference = engine(EngineChoice::Auto, state);
         }
     }
 }
@@ -205,7 +226,7 @@ fn choices_that_cannot_be_are_refused() {
         precision,
         device,
         config,
-        &Flat::initial(&Weights::initial(config, Seed(0))),
+        &[Flat::initial(&Weights::initial(config, Seed(0)))],
         1,
     ) {
         Ok(engine) => panic!("{} was given", engine.name()),
@@ -231,10 +252,85 @@ fn choices_that_cannot_be_are_refused() {
     );
     // Heads of another width are left to the reference.
     let state_wide = Flat::initial(&Weights::initial(&wide, Seed(0)));
-    let engine = Engine::new(EngineChoice::Auto, None, cpu, &wide, &state_wide, 1).unwrap();
+    let engine = Engine::new(EngineChoice::Auto, None, cpu, &wide, &[state_wide], 1).unwrap();
     assert_eq!(engine.name(), "reference-f32");
     assert_eq!(
         state.weights(&config).unwrap().iter().count(),
         config.parameters().len()
     );
+}
+
+/// Three models as one stack and each alone: the same losses, norms, gradients and states after ten steps, although their
+/// rows differ in number and length; and the loss of a model without rows is 0.
+#[test]
+fn a_stack_trains_each_model_as_if_alone() {
+    let config = config(101, 32, 2, 2, 48, 12);
+    let adamw = AdamW {
+        lr: 3e-3,
+        ..AdamW::default()
+    };
+    let states: Vec<Flat> = (0..3).map(|index| state(&config, index)).collect();
+    let batch = |model: usize, step: u64| {
+        let shorter = ModelConfig {
+            seq_len: config.seq_len - 3 * (model % 2),
+            ..config.clone()
+        };
+        rows(&shorter, 2 + model, 10 * step + model as u64)
+    };
+    for (choice, bound) in [(EngineChoice::Reference, 2e-4), (EngineChoice::Auto, 0.0)] {
+        let engine = |states: &[Flat]| {
+            let (precision, cpu) = (Some(Precision::F32), DeviceChoice::Cpu);
+            Engine::new(choice, precision, cpu, &config, states, 2).unwrap()
+        };
+        let near = |a: f64, b: f64| assert!((a - b).abs() <= bound * b.abs(), "{a} {b}");
+        let mut stack = engine(&states);
+        let mut alone: Vec<Engine> = states.chunks(1).map(engine).collect();
+        for step in 0..10 {
+            let batches: Vec<Rows> = (0..3).map(|model| batch(model, step)).collect();
+            let gradients = stack.gradients(&batches).unwrap();
+            let losses = stack.loss(&batches).unwrap();
+            let taken = stack.step(&batches, &adamw).unwrap();
+            for (model, alone) in alone.iter_mut().enumerate() {
+                let rows = &batches[model..=model];
+                let (loss, gradient) = alone.gradients(rows).unwrap().remove(0);
+                near(gradients[model].0, loss);
+                assert!(relative_difference(&gradients[model].1, &gradient) <= bound);
+                near(losses[model], alone.loss(rows).unwrap()[0]);
+                let expected = alone.step(rows, &adamw).unwrap()[0].clone().unwrap();
+                let found = taken[model].clone().unwrap();
+                near(found.loss_nats, expected.loss_nats);
+                near(found.gradient_norm, expected.gradient_norm);
+            }
+        }
+        for (found, alone) in stack.states().unwrap().iter().zip(&alone) {
+            let expected = &alone.states().unwrap()[0];
+            assert_eq!(found.steps, 10);
+            assert!(relative_difference(&found.parameters, &expected.parameters) <= bound);
+            assert!(relative_difference(&found.second, &expected.second) <= 10.0 * bound);
+        }
+        let none = [batch(0, 0), Rows::default(), batch(2, 0)];
+        assert_eq!(stack.loss(&none).unwrap()[1], 0.0);
+    }
+}
+
+/// A model whose weights are no numbers fails alone.
+#[test]
+fn a_spoilt_model_does_not_spoil_its_stack() {
+    let config = config(37, 12, 1, 2, 20, 7);
+    let mut states: Vec<Flat> = (0..3).map(|index| state(&config, index)).collect();
+    states[1].parameters[5] = f32::NAN;
+    let batches: Vec<Rows> = (0..3).map(|index| rows(&config, 2, index)).collect();
+    for choice in [EngineChoice::Reference, EngineChoice::Auto] {
+        let (precision, cpu) = (Some(Precision::F32), DeviceChoice::Cpu);
+        let mut stack = Engine::new(choice, precision, cpu, &config, &states, 1).unwrap();
+        for _ in 0..2 {
+            let taken = stack.step(&batches, &AdamW::default()).unwrap();
+            assert!(taken[0].is_ok() && taken[1].is_err() && taken[2].is_ok());
+        }
+        let finite = |index: usize| {
+            let state = &stack.states().unwrap()[index];
+            state.parameters.iter().all(|value| value.is_finite())
+        };
+        assert!(finite(0) && finite(2));
+    }
 }

@@ -1,6 +1,8 @@
 //! A miniature LANG and TOK, written through `corpus` and `tokenizers` as the stages before this one do.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod lab;
+
 use std::path::{Path, PathBuf};
 
 use corpus::{Begin, DocumentRef, DocumentWriter, Input, Language, Output, Request, Stage};
