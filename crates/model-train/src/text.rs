@@ -70,7 +70,7 @@ impl Text {
     pub fn open(lang: &Input, cache: &Path) -> Result<Text> {
         let path = cache.join(format!("text-{}.words", lang.fingerprint()));
         if path.exists() {
-            match Text::read(&path) {
+            match Text::read(&path, MAP_ABOVE_BYTES) {
                 Ok(text) => {
                     tracing::debug!("text: {} (cached)", path.display());
                     return Ok(text);
@@ -79,13 +79,13 @@ impl Text {
             }
         }
         prepare(lang, cache, &path)?;
-        Text::read(&path)
+        Text::read(&path, MAP_ABOVE_BYTES)
     }
 
-    fn read(path: &Path) -> Result<Text> {
+    fn read(path: &Path, map_above_bytes: u64) -> Result<Text> {
         let name = || path.display().to_string();
         let file = File::open(path).with_context(name)?;
-        let bytes = if file.metadata().with_context(name)?.len() > MAP_ABOVE_BYTES {
+        let bytes = if file.metadata().with_context(name)?.len() > map_above_bytes {
             // SAFETY: the file is ours, written beside and renamed, never changed in place.
             Bytes::Mapped(unsafe { memmap2::Mmap::map(&file) }.with_context(name)?)
         } else {
@@ -437,4 +437,52 @@ pub fn default_cache() -> Result<PathBuf> {
     });
     base.map(|base| base.join("in-vitro-lab"))
         .context("no home directory in the environment; give --cache DIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A mapped file reads as one in memory; words are numbered by two bytes as long as those suffice, else by four.
+    #[test]
+    fn mapped_and_wide_files_read_alike() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("text");
+        for width in [2, 4] {
+            let (send, receive) = sync_channel(4);
+            for chunk in ["b a b\na c\n", "c d\n"] {
+                send.send(Chunk(chunk.into())).unwrap();
+            }
+            drop(send);
+            assert!(write_numbers(receive, &path, width).unwrap());
+            for map_above_bytes in [0, 1 << 20] {
+                let text = Text::read(&path, map_above_bytes).unwrap();
+                let is_mapped = matches!(text.bytes, Bytes::Mapped(_));
+                assert_eq!((is_mapped, text.width), (map_above_bytes == 0, width));
+                let documents: Vec<String> = (0..3).map(|i| text.document_text(i)).collect();
+                assert_eq!(documents, ["b a b", "a c", "c d"]);
+                // 5 + 3 + 3 characters, spaces included
+                assert_eq!((text.occurrences(), text.characters()), (7, 11));
+                let words: Vec<_> = text
+                    .words()
+                    .iter()
+                    .map(|w| (&w.text[..], w.occurrences))
+                    .collect();
+                assert_eq!(words, [("b", 2), ("a", 2), ("c", 2), ("d", 1)]);
+            }
+        }
+    }
+
+    #[test]
+    fn more_words_than_two_bytes_can_number_ask_for_four() {
+        let directory = tempfile::tempdir().unwrap();
+        let many: String = (0..=1 << 16).map(|n| format!("w{n}\n")).collect();
+        for (width, fits) in [(2, false), (4, true)] {
+            let (send, receive) = sync_channel(1);
+            send.send(Chunk(many.clone())).unwrap();
+            drop(send);
+            let path = directory.path().join("text");
+            assert_eq!(write_numbers(receive, &path, width).unwrap(), fits);
+        }
+    }
 }
