@@ -7,7 +7,7 @@ DEMO := out/demo
 BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test doc bench clean-demo interop build-cuda gpu slurm
+.PHONY: help build demo test doc bench bench-train clean-demo interop build-cuda gpu slurm
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ doc: ## the API's documentation, warnings denied
 
 bench: ## benchmarks of every crate that has some
 	$(CARGO) bench --locked --workspace --benches
+
+bench-train: ## training speed beside PyTorch, text preparation beside tokenizers (own Python environment, 1 GB)
+	@scripts/bench-train.sh
 
 clean-demo: ## delete the demo's results
 	rm -rf $(DEMO)

@@ -5,10 +5,12 @@
 //! processor time times the threads: what an idle machine would give, where others use this one too. The
 //! share is of the speed of independent fused multiply-adds, both by processor time.
 
-use std::sync::OnceLock;
+mod machine;
+
 use std::time::Instant;
 
 use cpu_step::{AdamW, Batch, Dimensions, EngineKind, Layout, Moments, StepError, Trainer};
+use machine::{peak_flops, processor_seconds};
 use rand::RngExt;
 use seed::Seed;
 
@@ -32,7 +34,7 @@ fn main() -> Result<(), StepError> {
             .filter(|kind| kind.is_available())
             .collect(),
     };
-    let peak = peak_flops() * threads.min(cores) as f64;
+    let peak = peak_flops(processor_seconds) * threads.min(cores) as f64;
     println!(
         "peak of f32 on {threads} threads: {:.0} GFLOP/s",
         peak * 1e-9
@@ -125,64 +127,4 @@ fn measure(
         median * 1e3
     );
     Ok(())
-}
-
-/// Processor time of all threads of this process so far (Linux); the clock elsewhere.
-fn processor_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let elapsed = START.get_or_init(Instant::now).elapsed().as_secs_f64();
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return elapsed;
-    };
-    let nanoseconds = tasks.flatten().filter_map(|task| {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<f64>().ok()
-    });
-    nanoseconds.sum::<f64>() * 1e-9
-}
-
-/// Floating-point operations a second of one core, from fused multiply-adds that wait for nothing.
-fn peak_flops() -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::*;
-        #[target_feature(enable = "avx512f")]
-        fn wide(rounds: usize) -> f32 {
-            let x = std::hint::black_box(_mm512_set1_ps(0.5));
-            let mut sums = [_mm512_setzero_ps(); 16];
-            for _ in 0..rounds {
-                for sum in &mut sums {
-                    *sum = _mm512_fmadd_ps(x, x, *sum);
-                }
-            }
-            sums.iter().map(|sum| _mm512_reduce_add_ps(*sum)).sum()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn narrow(rounds: usize) -> f32 {
-            let x = std::hint::black_box(_mm256_set1_ps(0.5));
-            let mut sums = [_mm256_setzero_ps(); 12];
-            for _ in 0..rounds {
-                for sum in &mut sums {
-                    *sum = _mm256_fmadd_ps(x, x, *sum);
-                }
-            }
-            sums.iter().map(|sum| _mm256_cvtss_f32(*sum)).sum()
-        }
-        const ROUNDS: usize = 4_000_000;
-        let timed = |work: &dyn Fn() -> f32, flops: usize| {
-            let best = (0..3).map(|_| {
-                let spent = processor_seconds();
-                std::hint::black_box(work());
-                (ROUNDS * flops) as f64 / (processor_seconds() - spent)
-            });
-            best.fold(0.0, f64::max)
-        };
-        if EngineKind::Avx512F32.is_available() {
-            return timed(&|| unsafe { wide(ROUNDS) }, 16 * 32);
-        }
-        if EngineKind::Avx2F32.is_available() {
-            return timed(&|| unsafe { narrow(ROUNDS) }, 12 * 16);
-        }
-    }
-    f64::NAN
 }
