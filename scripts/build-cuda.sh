@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds model-train and transfer-eval with CUDA into .cuda/bin, on a machine that needs neither GPU nor driver nor root.
+# Builds model-train and transfer-eval with CUDA into .cuda/bin, on a machine that needs neither GPU nor driver nor root, and
+# beside them what tests/gpu.sh needs.
 #
 # The toolkit comes as Python packages, pinned to 13.0: PTX of a newer nvcc is refused by drivers of the 580 series. The
 # driver's and cuBLAS' libraries are not needed to build; stand-ins that export the names which cudarc declares take their
@@ -53,14 +54,18 @@ WRAPPER
 chmod +x "$here/nvcc"
 export NVCC=$here/nvcc
 
+# A target directory of its own: the binaries without CUDA stay where everything else expects them.
 cargo=${CARGO:-cargo}
-features=(--features model-train/cuda,transfer-eval/cuda)
-"$cargo" build --release --locked -p model-train -p transfer-eval --bins "${features[@]}"
-tests=$("$cargo" test --release --locked -p model-train "${features[@]/,transfer-eval\/cuda/}" --test gpu --no-run --message-format json |
+target=${CARGO_TARGET_DIR:-$here/target}
+export CARGO_TARGET_DIR=$target
+features=(--features "model-train/cuda transfer-eval/cuda")
+"$cargo" build --release --locked "${features[@]}" --bin model-train --bin transfer-eval --bin lang-gen --bin tok-train \
+    --example train_speed
+tests=$("$cargo" test --release --locked "${features[@]}" --test gpu --no-run --message-format json |
     python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "gpu"][-1])')
-for binary in model-train transfer-eval; do strip -o "$here/bin/$binary" "target/release/$binary"; done
+for binary in model-train transfer-eval; do strip -o "$here/bin/$binary" "$target/release/$binary"; done
+strip -o "$here/bin/train-speed" "$target/release/examples/train_speed"
 strip -o "$here/bin/gpu-tests" "$tests"
-# The binaries without CUDA come back under target/release, where everything else expects them.
-"$cargo" build --release --locked -p model-train -p transfer-eval --bins --quiet
+for binary in lang-gen tok-train; do strip -o "$here/bin/$binary" "$target/release/$binary"; done
 ls -lh "$here/bin"
 echo "on the machine with the GPU: tests/gpu.sh"

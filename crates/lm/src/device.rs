@@ -75,7 +75,8 @@ impl DeviceChoice {
         });
         match opened {
             Ok(Ok(device)) => Ok(device),
-            Ok(Err(error)) => refuse(error.to_string()),
+            // Lines after the first are candle's backtrace.
+            Ok(Err(error)) => refuse(error.to_string().lines().next().unwrap_or_default().into()),
             Err(_) => refuse("no driver was found".into()),
         }
     }

@@ -219,6 +219,42 @@ fn a_cursor_goes_on_where_it_was_taken() {
     }
 }
 
+/// Under dropout the second epoch has other tokens for the same documents.
+#[test]
+fn dropout_segments_each_epoch_anew() {
+    let Fixture {
+        text, tokenizers, ..
+    } = fixture();
+    let epochs = |dropout: Option<f64>| -> [Vec<(String, Vec<u32>)>; 2] {
+        let words = WordTokens::new(&text, &tokenizers[2], dropout).unwrap();
+        let mut batches = Batches::new(&text, &words, EQUAL_TEXT, Seed(1), None);
+        let mut all = Vec::new();
+        for index in 0.. {
+            all.extend(targets(&batches.step(index)));
+            if batches.cursor().epoch == 2 {
+                break;
+            }
+        }
+        let documents: Vec<(String, Vec<u32>)> = all
+            .split(|id| *id == SEP)
+            .map(|ids| (tokenizers[2].decode(ids).unwrap(), ids.to_vec()))
+            .collect();
+        [&documents[..500], &documents[500..1000]].map(|epoch| {
+            let mut epoch = epoch.to_vec();
+            epoch.sort();
+            epoch
+        })
+    };
+    let [first, second] = epochs(None);
+    assert_eq!(first, second);
+    let [first, second] = epochs(Some(0.3));
+    let texts = |epoch: &[(String, Vec<u32>)]| -> Vec<String> {
+        epoch.iter().map(|(text, _)| text.clone()).collect()
+    };
+    assert_eq!(texts(&first), texts(&second));
+    assert_ne!(first, second);
+}
+
 /// No dropout is the tokenizer itself; full dropout leaves single characters; between, words come out differently.
 #[test]
 fn dropout_skips_merges() {

@@ -14,7 +14,19 @@ fn a_training_leaves_a_whole_model() {
     let lab = Lab::new();
     let events = lab.at("model-tensorboard");
     let flags = "--max-steps 150 --checkpoints 6 --learning-rate 1e-2 --tensorboard";
-    let printed = lab.succeed("model", flags);
+    let output = lab.run("model", flags);
+    let told = stderr(&output);
+    assert!(output.status.success(), "{told}");
+    // Not on a terminal: plain lines, of which the disk to be taken and the engine come first.
+    assert!(told.contains("6 checkpoints of 0.1 MB: 0."), "{told}");
+    assert!(
+        told.contains("engine avx")
+            || told.contains("engine portable")
+            || told.contains("engine amx"),
+        "{told}"
+    );
+    assert!(told.contains("tokens/s), step 150 of 150, loss "), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         printed.contains("validation, minority") && printed.trim_end().ends_with("model"),
         "{printed}"
