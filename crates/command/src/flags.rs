@@ -38,11 +38,11 @@ pub fn threads(flags: &StageFlags) -> usize {
 /// prints a completion script for that shell, `--man` a manual page; both exit 0. Wrong usage exits 2.
 pub fn parse<C: Parser>() -> C {
     let mut command = with_documents::<C>();
-    let mut matches = command.clone().get_matches();
-    if let Some(document) = document(&command, &mut matches) {
+    if let Some(document) = document(&command, std::env::args_os()) {
         let printed = document.map(|bytes| crate::print(String::from_utf8_lossy(&bytes)));
         std::process::exit(i32::from(!matches!(printed, Ok(Ok(())))));
     }
+    let mut matches = command.clone().get_matches();
     C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
@@ -61,11 +61,14 @@ fn with_documents<C: Parser>() -> clap::Command {
     C::command().arg(completions).arg(man)
 }
 
-/// The script or page asked for.
+/// The script or page asked for, where the arguments ask for one.
 fn document(
     command: &clap::Command,
-    matches: &mut clap::ArgMatches,
+    arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
 ) -> Option<std::io::Result<Vec<u8>>> {
+    // A command that is nothing without a subcommand has a script and a page all the same.
+    let alone = command.clone().subcommand_required(false);
+    let mut matches = alone.try_get_matches_from(arguments).ok()?;
     let mut bytes = Vec::new();
     if let Some(shell) = matches.remove_one::<Shell>("completions") {
         let name = command.get_name().to_owned();
@@ -126,8 +129,7 @@ mod tests {
         command.clone().debug_assert();
         let asked = |arguments: &[&str]| {
             let arguments = ["lang-gen"].iter().chain(arguments);
-            let mut matches = command.clone().try_get_matches_from(arguments).unwrap();
-            let bytes = document(&command, &mut matches)?;
+            let bytes = document(&command, arguments)?;
             Some(String::from_utf8(bytes.unwrap()).unwrap())
         };
         assert!(
@@ -138,5 +140,27 @@ mod tests {
         assert!(asked(&["--man"]).unwrap().contains(".TH lang-gen 1"));
         assert_eq!(asked(&["--out", "o"]), None);
         assert!(command.clone().try_get_matches_from(["lang-gen"]).is_err());
+    }
+
+    #[derive(Debug, Parser)]
+    #[command(name = "study", version)]
+    struct WithCommands {
+        #[command(subcommand)]
+        action: Action,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Action {
+        Plan,
+    }
+
+    #[test]
+    fn scripts_and_pages_need_no_subcommand() {
+        let command = with_documents::<WithCommands>();
+        let asked = |arguments: &[&str]| document(&command, arguments).is_some();
+        assert!(asked(&["study", "--completions", "zsh"]));
+        assert!(asked(&["study", "--man"]));
+        assert!(!asked(&["study"]) && !asked(&["study", "plan"]));
+        assert!(command.clone().try_get_matches_from(["study"]).is_err());
     }
 }

@@ -101,6 +101,20 @@ pub enum Error {
         /// The command that writes the directory.
         cure: String,
     },
+    /// A manifest that is not the one that was published.
+    #[error(
+        "{path}: expected BLAKE3 {expected} as in run.json, found BLAKE3 {found}; the file was damaged or changed: run `{cure}` again with --force"
+    )]
+    DamagedManifest {
+        /// The manifest.
+        path: PathBuf,
+        /// The fingerprint in run.json.
+        expected: Box<str>,
+        /// The fingerprint found.
+        found: Box<str>,
+        /// The command that writes the directory.
+        cure: String,
+    },
     /// Two directories that do not belong together.
     #[error("{path}: expected inputs that belong together: it was made from {role} {expected}, but {other} is {found}; give the directory it was made from, or run `{}`", .kind.cure(.path))]
     Mismatch {
@@ -155,6 +169,17 @@ pub enum Error {
         /// What is wrong with it.
         found: String,
     },
+    /// Working files that are not those left by the run that is to go on.
+    #[error("{path}: expected the files that were sealed, found {found}")]
+    BrokenSeal {
+        /// The seal.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// A signal came while files were hashed.
+    #[error("interrupted")]
+    Interrupted(#[source] command::Interrupted),
     /// A table that cannot be read as what it should be.
     #[error("{path}: {problem}; was it written by {tool}?")]
     BadTable {

@@ -66,6 +66,7 @@ impl From<Fingerprint> for String {
 }
 
 /// Length in bytes and BLAKE3 in hexadecimal of a file, read in chunks, each hashed on all threads of the rayon pool.
+/// A signal is heeded between chunks: inputs may have many gigabytes.
 pub(crate) fn hash_file(path: &Path) -> Result<(u64, String)> {
     let mut file = File::open(path).map_err(Error::io(path, "open it"))?;
     let length = file
@@ -77,6 +78,7 @@ pub(crate) fn hash_file(path: &Path) -> Result<(u64, String)> {
     let mut hasher = blake3::Hasher::new();
     let mut total = 0;
     loop {
+        command::check_interrupt().map_err(Error::Interrupted)?;
         let read = fill(&mut file, &mut buffer).map_err(Error::io(path, "read it"))?;
         if read == 0 {
             break;

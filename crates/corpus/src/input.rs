@@ -54,6 +54,17 @@ impl Input {
             });
         }
         let (manifest, fingerprint) = Manifest::read(path, kind)?;
+        // The manifest vouches for every file but itself; its own hash stands beside it.
+        if let Some(recorded) = output::recorded_fingerprint(path)
+            && recorded != fingerprint
+        {
+            return Err(Error::DamagedManifest {
+                path: path.join(MANIFEST),
+                expected: recorded.to_string().into(),
+                found: fingerprint.to_string().into(),
+                cure: kind.cure(path),
+            });
+        }
         Ok(Input {
             path: path.into(),
             manifest,
@@ -351,6 +362,15 @@ mod tests {
                 .contains("found a file outside the directory: \"../data.json\"")
         );
         assert!(with("{", "").contains("found broken JSON"));
+        // What still reads as a manifest is told by its hash in run.json.
+        assert!(
+            with("\"vocab_size\": 64", "\"vocab_size\": 65").starts_with(&format!(
+                "tok/manifest.json: expected BLAKE3 {} as in run.json, found BLAKE3 ",
+                Fingerprint::of(good.as_bytes())
+            ))
+        );
+        std::fs::remove_file(at("tok/run.json")).unwrap();
+        Input::open(&at("tok"), Stage::Tok).unwrap();
         std::fs::write(&manifest, b"\xff\xfe").unwrap();
         assert!(refused("tok", Stage::Tok).contains("found broken JSON"));
         std::fs::write(&manifest, "[".repeat(100_000)).unwrap();

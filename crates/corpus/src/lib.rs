@@ -14,6 +14,7 @@ mod fingerprint;
 mod input;
 mod manifest;
 mod output;
+mod seal;
 mod stage;
 pub mod tables;
 
@@ -23,6 +24,7 @@ pub use fingerprint::Fingerprint;
 pub use input::Input;
 pub use manifest::{FileEntry, Manifest, canonical_json};
 pub use output::{Begin, Output, Request};
+pub use seal::{check_seal, seal};
 pub use stage::Stage;
 pub use tables::{
     Category, Condition, DocumentBatch, DocumentRef, DocumentWriter, FactKind, Language, ProbeSet,

@@ -193,6 +193,13 @@ impl Places {
     }
 }
 
+/// The fingerprint that a directory's `run.json` states; `None` where that file is gone or says none.
+pub(crate) fn recorded_fingerprint(directory: &Path) -> Option<Fingerprint> {
+    let bytes = std::fs::read(directory.join(RUN)).ok()?;
+    let run: Value = serde_json::from_slice(&bytes).ok()?;
+    run.get("fingerprint")?.as_str()?.parse().ok()
+}
+
 /// Why an input directory may be missing, judged by what lies beside it.
 pub(crate) fn absence_hint(path: &Path) -> &'static str {
     let there = |path: &Path| durable::exists(path).unwrap_or(false);

@@ -37,7 +37,9 @@ pub(super) fn begin(
         return judged.map(|_| Begin::AlreadyDone);
     }
     // A kill after the manifest was written, perhaps after the working state was dropped.
-    if resume && is_same(&places.partial, &manifest, true).is_ok() {
+    let whole = resume && is_same(&places.partial, &manifest, true).is_ok();
+    heed_interrupt()?;
+    if whole {
         tracing::info!(
             "{}: was whole, only not yet published",
             places.partial.display()
@@ -216,7 +218,9 @@ fn mend_swap(places: &Places, manifest: &Manifest) -> Result<bool> {
             .and_then(|input| input.check_all())
             .is_ok()
     };
-    if whole(partial) {
+    let completed = whole(partial);
+    heed_interrupt()?;
+    if completed {
         tracing::info!("{}: completing an interrupted --force", out.display());
         publish::drop_working_state(places)?;
         durable::rename(partial, out)?;
@@ -231,6 +235,11 @@ fn mend_swap(places: &Places, manifest: &Manifest) -> Result<bool> {
     durable::rename(replaced, out)?;
     durable::sync_directory(durable::parent(out))?;
     Ok(false)
+}
+
+/// An interrupt that cut a check short must not pass for damage.
+fn heed_interrupt() -> Result<()> {
+    command::check_interrupt().map_err(Error::Interrupted)
 }
 
 /// Readies `OUT.partial`; `true` where it holds what an earlier run of the same configuration left.

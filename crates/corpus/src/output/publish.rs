@@ -36,20 +36,21 @@ pub(super) fn publish(mut output: Output, measured: Value) -> Result<Fingerprint
     if durable::exists(&timing)? {
         durable::sync_file(&timing)?;
     }
+    let text = output.manifest.to_json();
+    let fingerprint = Fingerprint::of(text.as_bytes());
     durable::write_file(
         &partial.join(RUN),
-        canonical_json(&run_record(&output)).as_bytes(),
+        canonical_json(&run_record(&output, &fingerprint)).as_bytes(),
     )?;
     found
         .directories
         .iter()
         .try_for_each(|path| durable::sync_directory(path))?;
-    let text = output.manifest.to_json();
     durable::write_file(&partial.join(MANIFEST), text.as_bytes())?;
 
     rename_into_place(&output.places, output.force)?;
     drop(output.lock);
-    Ok(Fingerprint::of(text.as_bytes()))
+    Ok(fingerprint)
 }
 
 /// Renames a partial output that has its manifest to OUT. The lock is held, and lies inside, until that is done, so
@@ -123,8 +124,8 @@ fn walk(directory: &Path, prefix: &str, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Clock, host, path and command line of the run.
-fn run_record(output: &Output) -> Value {
+/// Clock, host, path and command line of the run, and the fingerprint, by which damage to the manifest is told.
+fn run_record(output: &Output, fingerprint: &Fingerprint) -> Value {
     let mut record = output.notes.clone();
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
@@ -137,6 +138,7 @@ fn run_record(output: &Output) -> Value {
         .ok();
     let own = json!({
         "command": arguments,
+        "fingerprint": fingerprint.to_string(),
         "directory": directory,
         "host": host,
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

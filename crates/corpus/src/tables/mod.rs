@@ -2,7 +2,8 @@
 //!
 //! In reading order: `schema` (what a column is, and the macro that makes a table of a row struct), `choice` (columns
 //! with few values), the tables of each directory (`lang`, `tok`, `model`, `eval`, `report`), `write` and `read` (rows
-//! to files and back), `documents` (the hot path: text without a copy), `wide` (columns named at run time).
+//! to files and back), `guard` (a damaged file never panics), `documents` (the hot path: text without a copy), `wide`
+//! (columns named at run time).
 //!
 //! Files hold plain standard types, without Arrow's own schema, so that every reader sees the same: unsigned integers,
 //! floats, booleans, strings, lists. Columns with few values are dictionary-encoded inside Parquet and plain strings
@@ -15,6 +16,7 @@ mod cell;
 mod choice;
 mod documents;
 mod eval;
+mod guard;
 mod lang;
 mod model;
 mod read;

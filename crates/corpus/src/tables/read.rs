@@ -10,6 +10,7 @@ use arrow::datatypes::{Fields, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::guard::guarded;
 use super::schema::{BadCell, Column, Table};
 use super::write::BATCH_ROWS;
 use crate::input::listed;
@@ -45,17 +46,19 @@ impl FileReader {
             .collect();
         let row_count = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| {
-                bad_table(
-                    path,
-                    tool,
-                    format!("expected a readable table, found {error}"),
-                )
-            })?;
+        let reader = readable(|| {
+            builder
+                .with_projection(mask)
+                .with_batch_size(BATCH_ROWS)
+                .build()
+        })
+        .map_err(|error| {
+            bad_table(
+                path,
+                tool,
+                format!("expected a readable table, found {error}"),
+            )
+        })?;
         Ok(FileReader {
             path: path.into(),
             tool,
@@ -67,13 +70,9 @@ impl FileReader {
 
     /// The next batch's columns, in the order asked for.
     pub fn next_columns(&mut self) -> Option<Result<Vec<ArrayRef>>> {
-        let batch: RecordBatch = match self.reader.next()? {
+        let batch = match next_batch(&mut self.reader)? {
             Ok(batch) => batch,
-            Err(error) => {
-                return Some(Err(
-                    self.bad(format!("expected readable rows, found {error}"))
-                ));
-            }
+            Err(error) => return Some(Err(self.bad(error))),
         };
         let columns: Vec<ArrayRef> = self
             .places
@@ -105,13 +104,29 @@ fn bad_table(path: &Path, tool: &'static str, problem: String) -> Error {
     }
 }
 
+/// What the Parquet library makes of a file: an error in words, also where it panics.
+fn readable<T>(work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
+    guarded(work)?.map_err(|error| error.to_string())
+}
+
+/// The next rows, or what is wrong with them.
+pub(crate) fn next_batch(
+    reader: &mut ParquetRecordBatchReader,
+) -> Option<Result<RecordBatch, String>> {
+    let said = match guarded(|| reader.next()) {
+        Ok(batch) => batch?.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic),
+    };
+    Some(said.map_err(|error| format!("expected readable rows, found {error}")))
+}
+
 /// Opens a Parquet file and reads its footer.
 pub(crate) fn open(
     path: &Path,
     tool: &'static str,
 ) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = open_file(path)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
+    readable(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|error| {
         bad_table(
             path,
             tool,

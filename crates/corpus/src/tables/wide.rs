@@ -162,12 +162,12 @@ pub fn read_wide(path: &Path) -> Result<Vec<WideColumn>> {
             values,
         });
     }
-    let reader = builder
+    let mut reader = builder
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|error| bad(error.to_string()))?;
-    for batch in reader {
-        let batch = batch.map_err(|error| bad(format!("expected readable rows, found {error}")))?;
+    while let Some(batch) = read::next_batch(&mut reader) {
+        let batch = batch.map_err(bad)?;
         for (column, array) in columns.iter_mut().zip(batch.columns()) {
             let extended = extend(&mut column.values, array);
             extended
