@@ -14,6 +14,9 @@ use world::{Side, World};
 use crate::interleave::Permutation;
 use crate::stream::{Documents, Stream, Told};
 
+/// Documents whose places are looked up together.
+const SLOTS: u64 = 1024;
+
 /// What was written of one language.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
@@ -97,22 +100,23 @@ pub fn write_train(
             let mut counts = Counts::default();
             let start = shard * config.shard_documents;
             let end = (start + config.shard_documents).min(config.documents);
-            for place in start..end {
-                let slot = order.at(place);
-                let (stream, index, side) = if slot < n_majority {
-                    (Stream::Majority, slot, Side::Majority)
-                } else {
-                    (Stream::Minority, slot - n_majority, Side::Minority)
-                };
-                documents.tell(stream, index, &[side], &mut told)?;
-                push(&mut writer, index, side, &told, &mut counts)?;
-                let done = place + 1 - start;
-                if done.is_multiple_of(1024) {
-                    command::check_interrupt()?;
-                    progress.inc(1024);
+            let mut slots = Vec::with_capacity(SLOTS as usize);
+            for first in (start..end).step_by(SLOTS as usize) {
+                command::check_interrupt()?;
+                // Many at once, since each alone is a long chain of dependent steps.
+                slots.clear();
+                slots.extend((first..end.min(first + SLOTS)).map(|place| order.at(place)));
+                for &slot in &slots {
+                    let (stream, index, side) = if slot < n_majority {
+                        (Stream::Majority, slot, Side::Majority)
+                    } else {
+                        (Stream::Minority, slot - n_majority, Side::Minority)
+                    };
+                    documents.tell(stream, index, &[side], &mut told)?;
+                    push(&mut writer, index, side, &told, &mut counts)?;
                 }
+                progress.inc(slots.len() as u64);
             }
-            progress.inc((end - start) % 1024);
             writer.finish()?;
             match total.lock() {
                 Ok(mut total) => total.add(&counts),

@@ -1,17 +1,21 @@
 //! The streams of derivations: what document i of each language says.
 //!
-//! Document i draws its own numbered random stream, so any thread can make any document, and the first n
-//! documents are the same whatever n is. They depend on the world's and the corpus's seeds only: distance,
-//! divergence, script and order change how a derivation is told, never which there are. B's streams skip
-//! barred derivations one by one, so that masked and unmasked worlds share the rest.
+//! Document i draws its own numbered random stream ([`words`](crate::words)), so any thread can make any document, and
+//! the first n documents are the same whatever n is. They depend on the world's and the corpus's seeds only: distance,
+//! divergence, script and order change how a derivation is told, never which there are. B's streams skip barred
+//! derivations one by one, so that masked and unmasked worlds share the rest.
 
 use anyhow::bail;
 use rand::RngExt;
 use seed::{Family, Seed};
 use world::derivation::DerivationPrinter;
 use world::linearize::Linearizer;
+use world::mask::Bars;
+use world::pieces::Text;
 use world::sample::{Draft, Sampler};
 use world::{Side, World};
+
+use crate::words::Words;
 
 /// A stream of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +31,11 @@ pub enum Stream {
 /// Barred derivations in a row after which B is taken to have nothing left to say.
 const MAX_BARRED: u32 = 100_000;
 
-/// Random words set aside for each derivation; the longest draw a few hundred.
-const DERIVATION_WORDS: u128 = 4096;
-
 /// Makes documents.
 pub struct Documents<'a> {
     world: &'a World,
     sampler: Sampler<'a>,
+    bars: Bars<'a>,
     linearizers: [Linearizer; 2],
     printer: DerivationPrinter,
     families: [Family; 3],
@@ -42,29 +44,25 @@ pub struct Documents<'a> {
 /// One document's text in each asked language, reused from one to the next.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// The text in A.
-    pub majority: String,
-    /// The text in B.
-    pub minority: String,
+    /// The text in A and in B.
+    texts: [Text; 2],
     /// The derivations, each after one space.
-    derivations: String,
+    derivations: Text,
     /// How many sentences.
     pub sentences: u16,
     draft: Draft,
+    ends: Vec<u16>,
 }
 
 impl Told {
     /// The derivations, separated by one space.
     pub fn derivation(&self) -> &str {
-        self.derivations.get(1..).unwrap_or_default()
+        self.derivations.as_str().get(1..).unwrap_or_default()
     }
 
     /// The text in one language.
     pub fn text(&self, side: Side) -> &str {
-        match side {
-            Side::Majority => &self.majority,
-            Side::Minority => &self.minority,
-        }
+        self.texts[side as usize].as_str()
     }
 }
 
@@ -78,6 +76,7 @@ impl<'a> Documents<'a> {
         Documents {
             world,
             sampler: world.sampler(),
+            bars: Bars::new(&world.mask, &world.ontology),
             linearizers: Side::ALL.map(|side| world.linearizer(side)),
             printer: DerivationPrinter::new(&world.grammar, &world.concepts),
             families: [
@@ -100,27 +99,27 @@ impl<'a> Documents<'a> {
         sides: &[Side],
         told: &mut Told,
     ) -> anyhow::Result<()> {
-        let mut rng = self.families[stream as usize].at(index);
+        let mut words = Words::new(&self.families[stream as usize], index);
         let [fewest, most] = self.world.config.corpus.sentences;
-        told.sentences = rng.random_range(fewest..=most);
-        told.majority.clear();
-        told.minority.clear();
+        told.sentences = words.random_range(fewest..=most);
+        told.texts.iter_mut().for_each(Text::clear);
         told.derivations.clear();
         let masked: &[bool] = if stream == Stream::Majority {
             &[]
         } else {
             &self.world.mask.masked
         };
-        // Derivation k of a document has its own stretch of the document's stream: giving up a barred one
-        // early does not change the next.
-        let mut attempt = 1;
         for sentence in 0..told.sentences {
             let mut barred = 0;
+            // Each attempt has words of its own: giving up a barred one early does not change the next.
             loop {
-                rng.set_word_pos(attempt * DERIVATION_WORDS);
-                attempt += 1;
-                let drawn = self.sampler.attempt(&mut rng, &mut told.draft, masked);
-                if drawn && (stream == Stream::Majority || !self.world.bars(&told.draft)) {
+                words.next_stretch();
+                let drawn = self.sampler.attempt(&mut words, &mut told.draft, masked);
+                let is_barred = |draft: &Draft| {
+                    stream != Stream::Majority
+                        && draft.facts.iter().any(|fact| self.bars.bars_fact(fact))
+                };
+                if drawn && !is_barred(&told.draft) {
                     break;
                 }
                 barred += 1;
@@ -130,15 +129,15 @@ impl<'a> Documents<'a> {
                     );
                 }
             }
-            let space = if sentence == 0 { "" } else { " " };
-            self.printer.print(&told.draft.nodes, &mut told.derivations);
+            let nodes = &told.draft.nodes;
+            self.printer
+                .print(nodes, &mut told.ends, &mut told.derivations);
             for &side in sides {
-                let text = match side {
-                    Side::Majority => &mut told.majority,
-                    Side::Minority => &mut told.minority,
-                };
-                text.push_str(space);
-                self.linearizers[side as usize].tell(&told.draft.nodes, text);
+                let text = &mut told.texts[side as usize];
+                if sentence > 0 {
+                    text.push_ascii(b' ');
+                }
+                self.linearizers[side as usize].write(nodes, text);
             }
         }
         Ok(())

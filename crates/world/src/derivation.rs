@@ -1,6 +1,8 @@
 //! A derivation: the abstract syntax of one sentence, as nodes in prefix order.
+
 use crate::concept::{Concept, ConceptIds};
 use crate::grammar::{Grammar, Number, NumberTerm};
+use crate::pieces::{Pieces, Text};
 
 /// A node: a rule or an open-class word. Function words follow from their rule and have no node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +26,7 @@ pub enum Label {
 const WORD: u32 = 1 << 31;
 
 impl Node {
-    /// A rule's node; its length is set by [`close`].
+    /// A rule's node; whoever adds what is below it sets its length.
     pub fn rule(rule: usize, numbers: Numbers) -> Node {
         Node {
             label: rule as u32,
@@ -69,11 +71,20 @@ impl Node {
     pub fn length(self) -> usize {
         usize::from(self.length)
     }
+
+    pub(crate) fn set_length(&mut self, length: usize) {
+        self.length = length as u16;
+    }
+
+    pub(crate) fn set_numbers(&mut self, numbers: Numbers) {
+        self.numbers = numbers.0;
+    }
 }
 
 /// Sets the length of the rule node at `at`, whose subtree ends at the end of `nodes`.
 pub fn close(nodes: &mut [Node], at: usize) {
-    nodes[at].length = (nodes.len() - at) as u16;
+    let length = nodes.len() - at;
+    nodes[at].set_length(length);
 }
 
 /// Values of a rule's number variables.
@@ -87,6 +98,11 @@ impl Numbers {
             Number::Singular => Numbers(self.0 & !(1 << index)),
             Number::Plural => Numbers(self.0 | 1 << index),
         }
+    }
+
+    /// With all the variables plural whose bits are set.
+    pub(crate) fn with_plural(self, bits: u16) -> Numbers {
+        Numbers(self.0 | bits)
     }
 
     /// The number of a term under these values; singular where it does not agree.
@@ -103,69 +119,135 @@ impl Numbers {
 /// constituent are left out; `.pl` marks plural nouns.
 #[derive(Debug, Clone)]
 pub struct DerivationPrinter {
-    /// By concept, singular and plural, each with a space before it.
-    words: Vec<[String; 2]>,
-    /// By rule, with a space and an opening bracket before it; `None` where it is left out.
-    rules: Vec<Option<String>>,
+    /// By rule, with a space and an opening bracket before it, empty where it is left out; then by concept, singular
+    /// and plural, each with a space before it.
+    labels: Pieces,
+    /// By rule: whether it is printed.
+    shown: Vec<bool>,
+    /// Closing brackets: none, one, two …
+    brackets: Pieces,
+    /// The longest label's bytes.
+    longest: usize,
 }
+
+/// Subtrees that usually end together at the most.
+const MOST_BRACKETS: usize = 32;
 
 impl DerivationPrinter {
     /// Labels of a world.
     pub fn new(grammar: &Grammar, concepts: &ConceptIds) -> DerivationPrinter {
-        let label = |id| match concepts.concept(id) {
-            Some(concept @ Concept::Noun(_)) => {
-                let label = concepts.label(concept, grammar);
-                [format!(" {label}"), format!(" {label}.pl")]
-            }
-            Some(concept) => [(); 2].map(|()| format!(" {}", concepts.label(concept, grammar))),
-            None => [String::new(), String::new()],
-        };
-        let rules = grammar
+        let shown: Vec<bool> = grammar
             .rules
             .iter()
-            .map(|rule| (rule.constituents.len() > 1).then(|| format!(" ({}", rule.name)))
+            .map(|rule| rule.constituents.len() > 1)
             .collect();
+        let rules = grammar.rules.iter().zip(&shown).map(|(rule, &shown)| {
+            if shown {
+                format!(" ({}", rule.name)
+            } else {
+                String::new()
+            }
+        });
+        let words = (0..concepts.len()).flat_map(|id| match concepts.concept(id) {
+            Some(concept) => {
+                let label = concepts.label(concept, grammar);
+                let mark = if matches!(concept, Concept::Noun(_)) {
+                    ".pl"
+                } else {
+                    ""
+                };
+                [format!(" {label}"), format!(" {label}{mark}")]
+            }
+            None => [String::new(), String::new()],
+        });
+        let labels: Pieces = rules.chain(words).collect();
         DerivationPrinter {
-            words: (0..concepts.len()).map(label).collect(),
-            rules,
+            longest: labels.longest(),
+            labels,
+            shown,
+            brackets: (0..=MOST_BRACKETS).map(|n| ")".repeat(n)).collect(),
         }
     }
 
-    /// Appends a space and the derivation to `out`.
-    pub fn print(&self, nodes: &[Node], out: &mut String) {
-        self.print_from(nodes, 0, out);
+    /// Appends a space and the derivation to `out`. `ends` is scratch memory.
+    pub fn print(&self, nodes: &[Node], ends: &mut Vec<u16>, out: &mut Text) {
+        // How many printed subtrees end before each node.
+        ends.clear();
+        ends.resize(nodes.len() + 1, 0);
+        let room = nodes.len() * (self.longest + 1);
+        out.append(room, |place| {
+            let (bytes, mut at) = (place.bytes, place.at);
+            for (index, node) in nodes.iter().enumerate() {
+                at = self.close(ends[index], bytes, at);
+                at = match node.label() {
+                    Label::Word(concept) => {
+                        let plural = usize::from(node.number() == Number::Plural);
+                        let piece = self.shown.len() + 2 * concept as usize + plural;
+                        self.labels.write(piece, bytes, at)
+                    }
+                    Label::Rule(rule) => {
+                        ends[index + node.length()] += u16::from(self.shown[rule]);
+                        self.labels.write(rule, bytes, at)
+                    }
+                };
+            }
+            self.close(ends[nodes.len()], bytes, at)
+        });
     }
 
-    /// Prints the subtree at `at` and returns where the next one starts.
-    fn print_from(&self, nodes: &[Node], at: usize, out: &mut String) -> usize {
-        let node = nodes[at];
-        match node.label() {
-            Label::Word(concept) => {
-                out.push_str(
-                    &self.words[concept as usize][usize::from(node.number() == Number::Plural)],
-                );
-                at + 1
-            }
-            Label::Rule(rule) => {
-                let shown = self.rules[rule].as_deref();
-                out.push_str(shown.unwrap_or_default());
-                let end = at + node.length();
-                let mut child = at + 1;
-                while child < end {
-                    child = self.print_from(nodes, child, out);
-                }
-                if shown.is_some() {
-                    out.push(')');
-                }
-                end
-            }
+    fn close(&self, n: u16, bytes: &mut [u8], at: usize) -> usize {
+        let n = usize::from(n);
+        if n <= MOST_BRACKETS {
+            return self.brackets.write(n, bytes, at);
         }
+        bytes[at..at + n].fill(b')');
+        at + n
     }
 }
 
 /// Prints one derivation; see [`DerivationPrinter`] for many.
 pub fn to_string(nodes: &[Node], grammar: &Grammar, concepts: &ConceptIds) -> String {
     let mut out = String::new();
-    DerivationPrinter::new(grammar, concepts).print(nodes, &mut out);
+    print_from(nodes, 0, grammar, concepts, &mut out);
     out.split_off(1)
+}
+
+/// Prints the subtree at `at` and returns where the next one starts.
+fn print_from(
+    nodes: &[Node],
+    at: usize,
+    grammar: &Grammar,
+    concepts: &ConceptIds,
+    out: &mut String,
+) -> usize {
+    let node = nodes[at];
+    match node.label() {
+        Label::Word(id) => {
+            out.push(' ');
+            if let Some(concept) = concepts.concept(id) {
+                out.push_str(&concepts.label(concept, grammar));
+                if matches!(concept, Concept::Noun(_)) && node.number() == Number::Plural {
+                    out.push_str(".pl");
+                }
+            }
+            at + 1
+        }
+        Label::Rule(rule) => {
+            let rule = &grammar.rules[rule];
+            let shown = rule.constituents.len() > 1;
+            if shown {
+                out.push_str(" (");
+                out.push_str(&rule.name);
+            }
+            let end = at + node.length();
+            let mut child = at + 1;
+            while child < end {
+                child = print_from(nodes, child, grammar, concepts, out);
+            }
+            if shown {
+                out.push(')');
+            }
+            end
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! - meaning: [`ontology`] (what is), [`grammar`] (what can be said), [`derivation`] (one sentence's abstract
 //!   syntax), [`meaning`] (what it states), [`sample`] (true sentences), [`mask`] (what B never states);
 //! - form: [`form`] (the words of both languages), [`linearize`] (derivation to words), [`recognise`] (words
-//!   to derivation);
+//!   to derivation); [`pieces`] (text out of short strings, fast);
 //! - [`world`]: all of it together.
 
 pub mod concept;
@@ -19,6 +19,7 @@ pub mod linearize;
 pub mod mask;
 pub mod meaning;
 pub mod ontology;
+pub mod pieces;
 pub mod recognise;
 pub mod sample;
 pub mod world;

@@ -4,9 +4,10 @@ use crate::concept::{Concept, ConceptIds};
 use crate::derivation::{Label, Node};
 use crate::form::{Inflection, Lexicon};
 use crate::grammar::{Grammar, Number, NumberTerm, Symbol};
+use crate::pieces::{Pieces, Text};
 
 /// A part of a rule's linearization.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Part {
     /// A function word's form, by the rule's numbers.
     Function { concept: u32, number: NumberTerm },
@@ -18,10 +19,11 @@ enum Part {
 #[derive(Debug, Clone)]
 pub struct Linearizer {
     rules: Vec<Vec<Part>>,
-    /// All forms, each followed by a space.
-    text: String,
-    /// Start and end in `text`, at `2 · concept + (1 if plural)`.
-    forms: Vec<(u32, u32)>,
+    /// Forms, each followed by a space, at `2 · concept + (1 if plural)`.
+    forms: Vec<String>,
+    pieces: Pieces,
+    /// Bytes that a rule's own words or a word can take.
+    longest: usize,
 }
 
 /// The form that `lexicon` uses for a concept in running text.
@@ -43,7 +45,7 @@ impl Linearizer {
         lexicon: &Lexicon,
         reversed: &[String],
     ) -> Linearizer {
-        let rules = grammar
+        let rules: Vec<Vec<Part>> = grammar
             .rules
             .iter()
             .map(|rule| {
@@ -68,19 +70,21 @@ impl Linearizer {
                 parts
             })
             .collect();
-        let mut text = String::new();
-        let mut forms = Vec::new();
-        for concept in 0..concepts.len() {
-            for number in Number::ALL {
-                let start = text.len() as u32;
-                if let Some(form) = running_form(lexicon, concept, number) {
-                    text.push_str(form);
-                    text.push(' ');
-                }
-                forms.push((start, text.len() as u32));
-            }
+        let form = |concept, number| match running_form(lexicon, concept, number) {
+            Some(form) => format!("{form} "),
+            None => String::new(),
+        };
+        let forms: Vec<String> = (0..concepts.len())
+            .flat_map(|concept| Number::ALL.map(|number| form(concept, number)))
+            .collect();
+        let pieces: Pieces = forms.iter().collect();
+        let n_words = rules.iter().map(Vec::len).max().unwrap_or(1).max(1);
+        Linearizer {
+            rules,
+            longest: n_words * pieces.longest(),
+            pieces,
+            forms,
         }
-        Linearizer { rules, text, forms }
     }
 
     /// Appends the sentence to `out`: words and the final full stop, separated by one space.
@@ -110,9 +114,69 @@ impl Linearizer {
     }
 
     fn push(&self, concept: u32, number: Number, out: &mut String) {
-        let (start, end) = self.forms[2 * concept as usize + usize::from(number == Number::Plural)];
-        out.push_str(&self.text[start as usize..end as usize]);
+        out.push_str(&self.forms[place(concept, number)]);
     }
+
+    /// As [`Linearizer::tell`], for very many sentences.
+    pub fn write(&self, nodes: &[Node], out: &mut Text) {
+        let room = nodes.len() * self.longest + 1;
+        out.append(room, |place| {
+            let at = self.write_from(nodes, 0, place.bytes, place.at);
+            place.bytes[at] = b'.';
+            at + 1
+        });
+    }
+
+    /// Writes the subtree at `node` into `bytes` from `at` on and returns where it ends. A loop for what stands last
+    /// in its rule, so that chains of rules cost no calls.
+    fn write_from(
+        &self,
+        nodes: &[Node],
+        mut node: usize,
+        bytes: &mut [u8],
+        mut at: usize,
+    ) -> usize {
+        loop {
+            let rule = match nodes[node].label() {
+                Label::Word(concept) => {
+                    return self
+                        .pieces
+                        .write(place(concept, nodes[node].number()), bytes, at);
+                }
+                Label::Rule(rule) => rule,
+            };
+            let numbers = nodes[node].numbers();
+            let child = |part: u8| match part {
+                0 => node + 1,
+                _ => node + 1 + nodes[node + 1].length(),
+            };
+            let Some((last, first)) = self.rules[rule].split_last() else {
+                return at;
+            };
+            for part in first {
+                at = match *part {
+                    Part::Function { concept, number } => {
+                        self.pieces
+                            .write(place(concept, numbers.of(number)), bytes, at)
+                    }
+                    Part::Child(part) => self.write_from(nodes, child(part), bytes, at),
+                };
+            }
+            match *last {
+                Part::Function { concept, number } => {
+                    return self
+                        .pieces
+                        .write(place(concept, numbers.of(number)), bytes, at);
+                }
+                Part::Child(part) => node = child(part),
+            }
+        }
+    }
+}
+
+/// Where a concept's form in running text stands.
+fn place(concept: u32, number: Number) -> usize {
+    2 * concept as usize + usize::from(number == Number::Plural)
 }
 
 /// Whether a language that reverses `reversed` reverses a rule with this switch.

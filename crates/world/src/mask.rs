@@ -128,6 +128,65 @@ impl Mask {
     }
 }
 
+/// A mask laid out for asking about very many facts: what [`Mask::bars_fact`] says.
+#[derive(Debug, Clone)]
+pub struct Bars<'a> {
+    mask: &'a Mask,
+    /// The attribute of each value.
+    attribute_of: Vec<u16>,
+    n_attributes: usize,
+    /// At noun · attributes + attribute: whether the cell is barred.
+    cells: Vec<bool>,
+    /// By noun: whether it is the subject of held-out relation cells.
+    related: Vec<bool>,
+}
+
+impl<'a> Bars<'a> {
+    /// Lays out a mask.
+    pub fn new(mask: &'a Mask, ontology: &Ontology) -> Bars<'a> {
+        let n_attributes = ontology.attributes.len();
+        let cell = |noun: NounId, attribute: usize| noun as usize * n_attributes + attribute;
+        let mut cells = vec![false; ontology.nouns.len() * n_attributes];
+        for (noun, &masked) in (0..).zip(&mask.masked) {
+            cells[cell(noun, 0)..cell(noun + 1, 0)].fill(masked);
+        }
+        for &(noun, attribute) in &mask.attribute_cells {
+            cells[cell(noun, attribute.into())] = true;
+        }
+        let mut related = vec![false; ontology.nouns.len()];
+        for &(_, subject, _) in &mask.relation_cells {
+            related[subject as usize] = true;
+        }
+        Bars {
+            mask,
+            attribute_of: (0..ontology.n_values())
+                .map(|value| ontology.attribute_of(value) as u16)
+                .collect(),
+            n_attributes,
+            cells,
+            related,
+        }
+    }
+
+    /// Whether B may not state the fact, in either polarity.
+    pub fn bars_fact(&self, fact: &Fact) -> bool {
+        let subject = fact.subject as usize;
+        match fact.predicate {
+            Predicate::Value(value) => {
+                let attribute = usize::from(self.attribute_of[value as usize]);
+                self.cells[subject * self.n_attributes + attribute]
+            }
+            Predicate::Relation(relation, object) => {
+                let cell = &(relation, fact.subject, object);
+                self.mask.masked[subject]
+                    || self.mask.masked[object as usize]
+                    || (self.related[subject]
+                        && self.mask.relation_cells.binary_search(cell).is_ok())
+            }
+        }
+    }
+}
+
 fn hold_out_attributes(
     config: &MaskConfig,
     ontology: &Ontology,

@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 use seed::Seed;
 use world::config::WorldConfig;
+use world::derivation::{self, DerivationPrinter};
+use world::mask::Bars;
 use world::meaning::meaning;
+use world::pieces::Text;
 use world::sample::Draft;
 use world::{Recogniser, Side, World};
 
@@ -20,6 +23,9 @@ fn check_sentences(world: &World, n: u64) {
     let sampler = world.sampler();
     let recognisers = Side::ALL.map(|side| Recogniser::new(world, side));
     let linearizers = Side::ALL.map(|side| world.linearizer(side));
+    let printer = DerivationPrinter::new(&world.grammar, &world.concepts);
+    let bars = Bars::new(&world.mask, &world.ontology);
+    let (mut written, mut ends) = (Text::default(), Vec::new());
     let mut draft = Draft::default();
     for index in 0..n {
         sampler.sentence(
@@ -43,9 +49,23 @@ fn check_sentences(world: &World, n: u64) {
         assert!(meant.facts.iter().all(|fact| fact.is_true(&world.ontology)));
         assert_eq!(meant.types_broken, 0);
         assert!(meant.types_satisfied > 0);
+        // The fast ways do what the plain ones do.
+        written.clear();
+        printer.print(&draft.nodes, &mut ends, &mut written);
+        let plain = derivation::to_string(&draft.nodes, &world.grammar, &world.concepts);
+        assert_eq!(written.as_str(), format!(" {plain}"));
+        for fact in &draft.facts {
+            assert_eq!(
+                bars.bars_fact(fact),
+                world.mask.bars_fact(fact, &world.ontology)
+            );
+        }
         for (recogniser, linearizer) in recognisers.iter().zip(&linearizers) {
             let mut text = String::new();
             linearizer.tell(&draft.nodes, &mut text);
+            written.clear();
+            linearizer.write(&draft.nodes, &mut written);
+            assert_eq!(written.as_str(), text);
             let sentence = text
                 .strip_suffix(" .")
                 .expect("a sentence ends with its full stop");

@@ -1,105 +1,84 @@
 //! Properties: adjectives and relations, true or false of given nouns.
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 
-use super::{Draft, Goal, Nouns, Sampler, Source, class_index, term};
+use super::{Act, Goal, Nouns, Pair, Sampler, Slot, Walk};
 use crate::concept::Concept;
 use crate::derivation::{Node, Numbers};
-use crate::grammar::{Action, Number, Rule, Symbol, Term};
+use crate::grammar::{Number, Symbol, WordClass};
 use crate::meaning::{Fact, Predicate};
 use crate::ontology::NounId;
 
+/// A relation wanted of some nouns.
+struct Wanted {
+    class: WordClass,
+    /// The relation's word and the entity at its other end.
+    pair: Pair,
+    /// Whether it shall hold of them all, or of none.
+    positive: bool,
+    /// Whether they are its objects.
+    inverse: bool,
+}
+
 impl Sampler<'_> {
     /// A property true (or, if not `positive`, false) of every one of `subjects`.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) fn property(
+    pub(super) fn property<R: Rng>(
         &self,
-        rng: &mut Source,
-        draft: &mut Draft,
-        wanted: &Term,
+        walk: &mut Walk<R>,
+        wanted: Slot,
         numbers: Numbers,
         subjects: &Nouns,
         positive: bool,
         depth: u8,
     ) -> Option<()> {
-        let category = match wanted.symbol {
-            Symbol::Category(category) => category,
-            _ => return self.adjective(rng, draft, subjects, positive),
+        let Symbol::Category(category) = wanted.symbol else {
+            return self.adjective(walk, subjects, positive);
         };
         let number = numbers.of(wanted.number);
-        self.choose(rng, draft, category, number, |rng, draft, rule, numbers| {
-            let rule = &self.grammar.rules[rule];
-            match rule.meaning {
-                Action::Same(a) => self.property(
-                    rng,
-                    draft,
-                    term(rule, a),
-                    numbers,
-                    subjects,
-                    positive,
-                    depth,
-                ),
-                Action::Negate(a) => {
-                    if !positive {
+        self.choose(walk, category, number, |walk, way, numbers| {
+            // What is denied already is not denied again.
+            if way.negates && !positive {
+                return None;
+            }
+            let positive = positive && !way.negates;
+            match way.act {
+                Act::Same(slot) => self.property(walk, slot, numbers, subjects, positive, depth),
+                Act::All(pair) => {
+                    let [first, second] = pair.as_told();
+                    self.property(walk, first, numbers, subjects, positive, depth)?;
+                    self.property(walk, second, numbers, subjects, positive, depth)
+                }
+                Act::Relate {
+                    class,
+                    pair,
+                    positive: holds,
+                    inverse,
+                } => {
+                    if depth >= self.max_depth || (!holds && !positive) {
                         return None;
                     }
-                    self.property(rng, draft, term(rule, a), numbers, subjects, false, depth)
-                }
-                Action::All(a, b) => {
-                    self.property(
-                        rng,
-                        draft,
-                        term(rule, a.min(b)),
-                        numbers,
-                        subjects,
-                        positive,
-                        depth,
-                    )?;
-                    self.property(
-                        rng,
-                        draft,
-                        term(rule, a.max(b)),
-                        numbers,
-                        subjects,
-                        positive,
-                        depth,
-                    )
-                }
-                Action::Relate(word, entity)
-                | Action::Deny(word, entity)
-                | Action::Inverse(word, entity) => {
-                    let denies = matches!(rule.meaning, Action::Deny(..));
-                    if depth >= self.max_depth || (denies && !positive) {
-                        return None;
-                    }
-                    let inverse = matches!(rule.meaning, Action::Inverse(..));
-                    self.relation(
-                        rng,
-                        draft,
-                        rule,
-                        numbers,
-                        (word, entity),
-                        subjects,
-                        positive && !denies,
+                    let wanted = Wanted {
+                        class,
+                        pair,
+                        positive: positive && holds,
                         inverse,
-                        depth,
-                    )
+                    };
+                    self.relation(walk, wanted, numbers, subjects, depth)
                 }
                 _ => None,
             }
         })
     }
 
-    fn adjective(
+    fn adjective<R: Rng>(
         &self,
-        rng: &mut Source,
-        draft: &mut Draft,
+        walk: &mut Walk<R>,
         subjects: &Nouns,
         positive: bool,
     ) -> Option<()> {
         let (&first, others) = subjects.as_slice().split_first()?;
         let values = &self.ontology.nouns[first as usize].values;
-        let start = rng.rng.random_range(0..values.len() as u32) as usize;
+        let start = walk.rng.random_range(0..values.len() as u32) as usize;
         for offset in 0..values.len() {
             let own = values[(start + offset) % values.len()];
             let attribute = usize::from(self.attribute_of[own as usize]);
@@ -107,7 +86,7 @@ impl Sampler<'_> {
                 own
             } else {
                 let range = &self.ontology.attributes[attribute];
-                range.first_value + rng.rng.random_range(0..u32::from(range.n_values))
+                range.first_value + walk.rng.random_range(0..u32::from(range.n_values))
             };
             let fits = (value == own) == positive
                 && others.iter().all(|&noun| {
@@ -116,139 +95,143 @@ impl Sampler<'_> {
                         .is_some_and(|other| (other == value) == positive)
                 });
             let predicate = Predicate::Value(value);
-            let said = draft
+            let said = walk
+                .draft
                 .facts
                 .iter()
                 .any(|fact| fact.subject == first && fact.predicate == predicate);
             if fits && !said {
-                draft.nodes.push(Node::word(
-                    self.concepts.id(Concept::Value(value)),
-                    Number::Singular,
-                ));
+                let word = Node::word(self.concepts.id(Concept::Value(value)), Number::Singular);
+                walk.draft.nodes.push(word);
                 let facts = subjects.as_slice().iter().map(|&subject| Fact {
                     subject,
                     predicate,
                     positive,
                 });
-                draft.facts.extend(facts);
+                walk.draft.facts.extend(facts);
                 return Some(());
             }
         }
         None
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn relation(
+    fn relation<R: Rng>(
         &self,
-        rng: &mut Source,
-        draft: &mut Draft,
-        rule: &Rule,
+        walk: &mut Walk<R>,
+        wanted: Wanted,
         numbers: Numbers,
-        (word, entity): (u8, u8),
         subjects: &Nouns,
-        positive: bool,
-        inverse: bool,
         depth: u8,
     ) -> Option<()> {
-        let Symbol::Word(class) = term(rule, word).symbol else {
-            return None;
-        };
         let (&first, others) = subjects.as_slice().split_first()?;
-        let kind = usize::from(self.ontology.nouns[first as usize].kind);
-        let applicable = if inverse {
-            &self.as_object
-        } else {
-            &self.as_subject
-        };
-        let relations = &applicable[class_index(class)][kind];
+        let (ends, class) = (
+            usize::from(wanted.inverse),
+            usize::from(wanted.class == WordClass::Adposition),
+        );
+        let applicable = &self.applicable[ends][class];
+        let kind = |noun: NounId| usize::from(self.ontology.nouns[noun as usize].kind);
+        let relations = &applicable[kind(first)];
         if relations.is_empty() {
             return None;
         }
-        let start = rng.rng.random_range(0..relations.len() as u32) as usize;
-        let mut others_left;
+        let start = walk.rng.random_range(0..relations.len() as u32) as usize;
+        // Where the candidates are not simply the first noun's partners.
+        let (mut common, mut stranger);
         for offset in 0..relations.len() {
-            if draft.given_up {
+            if walk.draft.given_up {
                 return None;
             }
             let relation = relations[(start + offset) % relations.len()];
-            let partners = &self.partners[usize::from(relation)];
-            let (true_ones, all) = if inverse {
-                (&partners.subjects, &partners.all_subjects)
-            } else {
-                (&partners.objects, &partners.all_objects)
-            };
-            let of_type = others.iter().all(|&noun| {
-                applicable[class_index(class)][usize::from(self.ontology.nouns[noun as usize].kind)]
-                    .contains(&relation)
-            });
-            if !of_type {
+            let applies = |&noun: &NounId| applicable[kind(noun)].contains(&relation);
+            if !others.iter().all(applies) {
                 continue;
             }
-            let candidates: &[NounId] = if positive {
-                if others.is_empty() {
-                    &true_ones[first as usize]
-                } else {
-                    others_left = true_ones[first as usize].clone();
-                    others_left.retain(|noun| {
-                        others
-                            .iter()
-                            .all(|&other| true_ones[other as usize].contains(noun))
-                    });
-                    &others_left
-                }
-            } else {
-                let noun = all[rng.rng.random_range(0..all.len() as u32) as usize];
-                let said_or_self = |&subject: &NounId| {
-                    subject == noun || true_ones[subject as usize].contains(&noun)
+            let related = &self.related[usize::from(relation)][ends];
+            let candidates: &[NounId] = if !wanted.positive {
+                let all = &related.all;
+                let noun = all[walk.rng.random_range(0..all.len() as u32) as usize];
+                let true_or_self = |&subject: &NounId| {
+                    subject == noun || related.partners.of(subject).contains(&noun)
                 };
-                if subjects.as_slice().iter().any(said_or_self) {
+                if subjects.as_slice().iter().any(true_or_self) {
                     continue;
                 }
-                others_left = vec![noun];
-                &others_left
+                stranger = [noun];
+                &stranger
+            } else if others.is_empty() {
+                related.partners.of(first)
+            } else {
+                let of_all = |noun: &&NounId| {
+                    let mut others = others.iter();
+                    others.all(|&other| related.partners.of(other).contains(noun))
+                };
+                let of_first = related.partners.of(first).iter();
+                common = of_first.filter(of_all).copied().collect::<Vec<NounId>>();
+                &common
             };
             if candidates.is_empty() {
                 continue;
             }
-            let word_node = Node::word(
-                self.concepts.id(Concept::Relation(relation)),
-                numbers.of(term(rule, word).number),
-            );
-            let (nodes, facts, picks) = (draft.nodes.len(), draft.facts.len(), draft.picks);
-            if word < entity {
-                draft.nodes.push(word_node);
-            }
             let goal = Goal::Among(candidates);
-            let objects = self.entity(rng, draft, term(rule, entity), numbers, goal, depth + 1);
-            if let Some(objects) = objects {
-                if word > entity {
-                    draft.nodes.push(word_node);
-                }
-                let before = draft.facts.len();
-                for &noun in subjects.as_slice() {
-                    for &object in objects.as_slice() {
-                        let (subject, object) = if inverse {
-                            (object, noun)
-                        } else {
-                            (noun, object)
-                        };
-                        let predicate = Predicate::Relation(relation, object);
-                        draft.facts.push(Fact {
-                            subject,
-                            predicate,
-                            positive,
-                        });
-                    }
-                }
-                let (old, new) = draft.facts.split_at(before);
-                if !new.iter().any(|fact| old.contains(fact)) {
-                    return Some(());
-                }
+            if self.relate(walk, &wanted, relation, goal, numbers, subjects, depth) {
+                return Some(());
             }
-            draft.given_up |= draft.picks > picks;
-            draft.nodes.truncate(nodes);
-            draft.facts.truncate(facts);
         }
         None
+    }
+
+    /// Says that the subjects stand, or do not stand, in the relation to something of the goal. Takes back what it
+    /// said where that was said before.
+    #[allow(clippy::too_many_arguments)]
+    fn relate<R: Rng>(
+        &self,
+        walk: &mut Walk<R>,
+        wanted: &Wanted,
+        relation: u16,
+        goal: Goal,
+        numbers: Numbers,
+        subjects: &Nouns,
+        depth: u8,
+    ) -> bool {
+        let [word, entity] = wanted.pair.named;
+        let word = Node::word(
+            self.concepts.id(Concept::Relation(relation)),
+            numbers.of(word.number),
+        );
+        let draft = &mut *walk.draft;
+        let (nodes, facts, picks) = (draft.nodes.len(), draft.facts.len(), draft.picks);
+        if wanted.pair.in_order {
+            draft.nodes.push(word);
+        }
+        let objects = self.entity(walk, entity, numbers, goal, depth + 1);
+        let draft = &mut *walk.draft;
+        if let Some(objects) = objects {
+            if !wanted.pair.in_order {
+                draft.nodes.push(word);
+            }
+            let before = draft.facts.len();
+            for &noun in subjects.as_slice() {
+                draft.facts.extend(objects.as_slice().iter().map(|&object| {
+                    let (subject, object) = if wanted.inverse {
+                        (object, noun)
+                    } else {
+                        (noun, object)
+                    };
+                    Fact {
+                        subject,
+                        predicate: Predicate::Relation(relation, object),
+                        positive: wanted.positive,
+                    }
+                }));
+            }
+            let (old, new) = draft.facts.split_at(before);
+            if !new.iter().any(|fact| old.contains(fact)) {
+                return true;
+            }
+        }
+        draft.given_up |= draft.picks > picks;
+        draft.nodes.truncate(nodes);
+        draft.facts.truncate(facts);
+        false
     }
 }

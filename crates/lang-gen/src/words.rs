@@ -1,0 +1,118 @@
+//! The random words that a document is drawn from.
+//!
+//! Word 0 of its stream tells how many sentences it has; then each attempt at a sentence has a stretch of words of its
+//! own. Stretches lie close together, since the generator makes [`BLOCK`]s of words several at a time. The rare attempt
+//! that needs more goes on far out in the stream, at a place of its own as well.
+
+use std::convert::Infallible;
+
+use rand::{Rng, TryRng};
+use seed::{Family, Stream};
+
+/// Words of a ChaCha block, and of a stretch.
+const BLOCK: u32 = 16;
+/// Where the words begin that go beyond a stretch, and how many each stretch has there.
+const FAR: u128 = 1 << 48;
+const FAR_WORDS: u128 = 1 << 20;
+
+/// One document's random words.
+#[derive(Debug)]
+pub struct Words {
+    near: Stream,
+    /// Words left of the present stretch.
+    left: u32,
+    stretch: u64,
+    /// The words beyond the present stretch, once they are needed.
+    far: Option<Stream>,
+}
+
+impl Words {
+    /// The words of document `index`, at the first.
+    pub fn new(family: &Family, index: u64) -> Words {
+        Words {
+            near: family.at(index),
+            left: BLOCK,
+            stretch: 0,
+            far: None,
+        }
+    }
+
+    /// Goes to the beginning of the next stretch.
+    pub fn next_stretch(&mut self) {
+        for _ in 0..self.left {
+            self.near.next_u32();
+        }
+        self.left = BLOCK;
+        self.stretch += 1;
+        self.far = None;
+    }
+
+    #[cold]
+    fn far(&mut self) -> u32 {
+        let far = self.far.get_or_insert_with(|| {
+            let mut far = self.near.clone();
+            far.set_word_pos(FAR + u128::from(self.stretch) * FAR_WORDS);
+            far
+        });
+        far.next_u32()
+    }
+}
+
+impl TryRng for Words {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        if self.left == 0 {
+            return Ok(self.far());
+        }
+        self.left -= 1;
+        Ok(self.near.next_u32())
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let low = self.next_u32();
+        Ok(u64::from(self.next_u32()) << 32 | u64::from(low))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(4) {
+            chunk.copy_from_slice(&self.next_u32().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seed::Seed;
+
+    use super::*;
+
+    /// What a stretch holds does not depend on how much was read of those before, and the far words are its own.
+    #[test]
+    fn stretches_are_independent_of_each_other() {
+        let family = Seed(1).family("test");
+        let read = |before: &[usize], n: usize| -> Vec<u32> {
+            let mut words = Words::new(&family, 7);
+            for &n in before {
+                (0..n).for_each(|_| {
+                    words.next_u32();
+                });
+                words.next_stretch();
+            }
+            (0..n).map(|_| words.next_u32()).collect()
+        };
+        let third = read(&[1, 0, 0], 40);
+        assert_eq!(third, read(&[16, 100, 15], 40));
+        assert_eq!(third[..5], read(&[3, 40, 16], 5));
+        let mut stream = family.at(7);
+        stream.set_word_pos(3 * 16);
+        let plain: Vec<u32> = (0..16).map(|_| stream.next_u32()).collect();
+        assert_eq!(third[..16], plain);
+        // No far word is a word of the next stretch.
+        assert_ne!(third[16..32], read(&[1, 0, 0, 0], 16));
+        assert_ne!(third[16..], read(&[1, 0, 0, 0], 40)[16..]);
+    }
+}
