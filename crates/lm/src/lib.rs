@@ -6,6 +6,7 @@
 //! - [`decoder`]: the reference forward pass on candle's differentiable operations, also what runs on GPUs;
 //! - `lookup`: rows of the embedding, with a gradient that suits GPUs;
 //! - [`tokenizer`]: `tokenizer.json` and the lab's three special tokens;
+//! - [`split_ids`]: two copies of every token's id, the control that cuts bridges at equal segmentation;
 //! - [`score`]: log-probabilities of whole sequences, padded into batches;
 //! - [`checkpoint`]: the directory that `transformers`' `from_pretrained` loads;
 //! - [`device`]: where a model runs;
@@ -20,6 +21,7 @@ pub mod device;
 pub mod error;
 mod lookup;
 pub mod score;
+pub mod split_ids;
 pub mod tokenizer;
 pub mod weights;
 
@@ -28,5 +30,6 @@ pub use config::{ModelConfig, Size};
 pub use decoder::Decoder;
 pub use device::DeviceChoice;
 pub use error::Error;
+pub use split_ids::{Encoder, IdCopy, SplitIds, TextKind};
 pub use tokenizer::{PAD, SEP, Tokenizer, UNK};
 pub use weights::{Parameter, Weights};

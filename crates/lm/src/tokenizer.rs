@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, at};
+use crate::split_ids::TWIN_MARK;
 
 /// Id of `<sep>`, beginning and end of every document.
 pub const SEP: u32 = 0;
@@ -22,6 +23,7 @@ pub struct Tokenizer {
     path: PathBuf,
     json: String,
     inner: tokenizers::Tokenizer,
+    twin_shift: Option<u32>,
 }
 
 impl Tokenizer {
@@ -44,10 +46,12 @@ impl Tokenizer {
                 }
             }
         }
+        let twin_shift = twin_shift(path, &inner)?;
         Ok(Tokenizer {
             path: path.to_owned(),
             json,
             inner,
+            twin_shift,
         })
     }
 
@@ -65,6 +69,11 @@ impl Tokenizer {
     pub fn vocab_size(&self) -> usize {
         let largest = self.inner.get_vocab(true).into_values().max();
         largest.map_or(0, |id| id as usize + 1)
+    }
+
+    /// How far behind its token each twin lies (see [`crate::split_ids`]); `None` where tokens have none.
+    pub fn twin_shift(&self) -> Option<u32> {
+        self.twin_shift
     }
 
     /// Ids of a word, a sentence or a document, without separators.
@@ -100,4 +109,24 @@ impl Tokenizer {
     pub fn inner(&self) -> &tokenizers::Tokenizer {
         &self.inner
     }
+}
+
+/// The place of the twins, which must be those of all other tokens in the same order.
+fn twin_shift(path: &Path, tokenizer: &tokenizers::Tokenizer) -> Result<Option<u32>> {
+    let ids = tokenizer.get_vocab_size(true) as u32;
+    let tokens: Vec<String> = (SPECIAL_TOKENS.len() as u32..ids)
+        .map(|id| tokenizer.id_to_token(id).unwrap_or_default())
+        .collect();
+    if !tokens.iter().any(|token| token.ends_with(TWIN_MARK)) {
+        return Ok(None);
+    }
+    let (first, twins) = tokens.split_at(tokens.len() / 2);
+    let is_twin = |(token, twin): (&String, &String)| twin.strip_suffix(TWIN_MARK) == Some(token);
+    if first.len() != twins.len() || !first.iter().zip(twins).all(is_twin) {
+        return Err(Error::file(
+            path,
+            "expected the twin of every token behind all of them; was it written by tok-train --split-ids?",
+        ));
+    }
+    Ok(Some(first.len() as u32))
 }

@@ -66,7 +66,14 @@ fn main() -> anyhow::Result<()> {
             batch_tokens: 4096,
             seq_len: 128,
         };
-        let mut batches = Batches::new(&text, &words, size, Seed(1), None);
+        let mut batches = Batches::new(
+            &text,
+            &words,
+            lm::Encoder::plain(&tokenizer),
+            size,
+            Seed(1),
+            None,
+        );
         let begin = Instant::now();
         let mut index = 0;
         while batches.cursor().epoch == 0 {

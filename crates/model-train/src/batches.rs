@@ -6,8 +6,11 @@
 //! tokenizer, a step covers the same words, and the characters after s steps differ from s · batch_chars by less than a
 //! word. The tokens are as many as they are: rows are filled one after another, the last one as far as they reach.
 //! Under **equal tokens** a step covers batch_size · seq_len tokens.
+//!
+//! Where a tokenizer's ids are split (see [`lm::split_ids`]), each document is written in one copy of them, the same in
+//! every epoch.
 
-use lm::{PAD, SEP};
+use lm::{Encoder, IdCopy, PAD, SEP, TextKind};
 use rand::Rng;
 use seed::Seed;
 use serde::{Deserialize, Serialize};
@@ -101,8 +104,11 @@ pub struct Cursor {
 pub struct Batches<'a> {
     text: &'a Text,
     words: &'a WordTokens,
+    encoder: Encoder<'a>,
     size: StepSize,
     seed: Seed,
+    /// The copy of the ids in which the present document is written.
+    copy: IdCopy,
     /// The epoch's order of documents, and its streams of dropout, one for each occurrence of a word.
     order: Vec<u32>,
     dropout: seed::Family,
@@ -115,6 +121,7 @@ impl<'a> Batches<'a> {
     pub fn new(
         text: &'a Text,
         words: &'a WordTokens,
+        encoder: Encoder<'a>,
         size: StepSize,
         seed: Seed,
         cursor: Option<Cursor>,
@@ -128,16 +135,20 @@ impl<'a> Batches<'a> {
             chars_seen: 0,
             tokens_seen: 0,
         });
-        Batches {
+        let mut batches = Batches {
             text,
             words,
+            encoder,
             size,
             seed,
+            copy: IdCopy::First,
             order: epoch_order(text.documents(), seed, cursor.epoch),
             dropout: epoch_dropout(seed, cursor.epoch),
             cursor,
             tokens: Vec::new(),
-        }
+        };
+        batches.choose_copy();
+        batches
     }
 
     /// Where the next step begins.
@@ -201,8 +212,10 @@ impl<'a> Batches<'a> {
         self.cursor.chars_seen += self.next_characters();
         let occurrence = self.next_occurrence();
         let stream = || self.dropout.at(occurrence);
+        let start = self.tokens.len();
         self.words
             .append(self.text.word(occurrence), stream, &mut self.tokens);
+        self.encoder.shift(&mut self.tokens[start..], self.copy);
         self.cursor.word += 1;
         let document = self
             .text
@@ -219,6 +232,14 @@ impl<'a> Batches<'a> {
             self.order = epoch_order(self.order.len(), self.seed, self.cursor.epoch);
             self.dropout = epoch_dropout(self.seed, self.cursor.epoch);
         }
+        self.choose_copy();
+    }
+
+    fn choose_copy(&mut self) {
+        let document = self.order[self.cursor.document];
+        let is_minority = self.text.is_minority(document as usize);
+        let encoder = &self.encoder;
+        self.copy = encoder.copy(is_minority, TextKind::Training, document.into());
     }
 }
 

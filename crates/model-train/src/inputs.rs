@@ -1,11 +1,13 @@
 //! The directories that the jobs read: each is opened, checked and prepared once, however many runs share it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use corpus::{Input, Stage};
-use lm::Tokenizer;
+use lm::{Encoder, SplitIds, Tokenizer};
+use seed::Seed;
 
 use crate::jobs::Job;
 use crate::options::{Configuration, Options};
@@ -29,8 +31,12 @@ struct Lang {
 struct Tok {
     input: Input,
     tokenizer: Tokenizer,
+    split: SplitIds,
     words: WordTokens,
 }
+
+/// Validation documents by tokenizer directory and seed.
+pub type Validations = BTreeMap<(PathBuf, u64), Validation>;
 
 impl Inputs {
     /// Opens, checks and prepares them.
@@ -60,9 +66,12 @@ impl Inputs {
             input.require_input("lang", &lang.input)?;
             let tokenizer = Tokenizer::load(&input.file("tokenizer.json")?)?;
             let words = WordTokens::new(&lang.text, &tokenizer, options.training.bpe_dropout)?;
+            let split = SplitIds::of_configuration(&input.manifest().configuration)
+                .with_context(|| job.tok.display().to_string())?;
             let tok = Tok {
                 input,
                 tokenizer,
+                split,
                 words,
             };
             inputs.toks.insert(job.tok.clone(), tok);
@@ -90,46 +99,45 @@ impl Inputs {
         options.resolve(tok.tokenizer.vocab_size(), tokens_per_char)
     }
 
-    /// The validation documents for each tokenizer directory.
+    /// The validation documents for each tokenizer directory and seed.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn validations(
-        &self,
-        jobs: &[Job],
-        configuration: &Configuration,
-    ) -> Result<BTreeMap<PathBuf, Validation>> {
+    pub fn validations(&self, jobs: &[Job], configuration: &Configuration) -> Result<Validations> {
         let mut validations = BTreeMap::new();
         for job in jobs {
-            if !validations.contains_key(&job.tok) {
+            let key = (job.tok.clone(), job.seed);
+            if let Entry::Vacant(vacant) = validations.entry(key) {
                 let validation = Validation::new(
                     &self.lang(job)?.input,
-                    &self.tok(job)?.tokenizer,
+                    &self.encoder(job)?,
                     configuration.model.seq_len,
                     configuration.validation_documents,
                 )?;
-                validations.insert(job.tok.clone(), validation);
+                vacant.insert(validation);
             }
         }
         Ok(validations)
+    }
+
+    /// A job's tokenizer, and which copy of its ids each text takes.
+    fn encoder(&self, job: &Job) -> Result<Encoder<'_>> {
+        let tok = self.tok(job)?;
+        Ok(Encoder::new(&tok.tokenizer, tok.split, Seed(job.seed))?)
     }
 
     /// What a job reads.
     ///
     /// # Errors
     /// A job that was not opened.
-    pub fn source<'a>(
-        &'a self,
-        job: &Job,
-        validations: &'a BTreeMap<PathBuf, Validation>,
-    ) -> Result<Source<'a>> {
+    pub fn source<'a>(&'a self, job: &Job, validations: &'a Validations) -> Result<Source<'a>> {
         let (lang, tok) = (self.lang(job)?, self.tok(job)?);
-        let validation = validations.get(&job.tok);
+        let validation = validations.get(&(job.tok.clone(), job.seed));
         Ok(Source {
             lang: &lang.input,
             text: &lang.text,
             tok: &tok.input,
-            tokenizer: &tok.tokenizer,
+            encoder: self.encoder(job)?,
             words: &tok.words,
             validation: validation
                 .ok_or_else(|| anyhow!("{}: was not opened", job.tok.display()))?,

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow};
 use corpus::tables::TrainLogRow;
 use corpus::{Begin, Input, Output, Request, Stage};
-use lm::{Checkpoint, Tokenizer, Weights};
+use lm::{Checkpoint, Encoder, Weights};
 use seed::Seed;
 use serde_json::{Value, json};
 
@@ -29,8 +29,8 @@ pub struct Source<'a> {
     pub text: &'a Text,
     /// The tokenizer directory.
     pub tok: &'a Input,
-    /// The tokenizer in it.
-    pub tokenizer: &'a Tokenizer,
+    /// The tokenizer in it, and which copy of its ids each text takes.
+    pub encoder: Encoder<'a>,
     /// Its tokens of the text's words.
     pub words: &'a WordTokens,
     /// Validation documents of the language, in tokens.
@@ -124,6 +124,7 @@ impl<'a> Run<'a> {
             batches: Batches::new(
                 source.text,
                 source.words,
+                source.encoder,
                 configuration.step_size(),
                 seed,
                 state.cursor,
@@ -248,7 +249,12 @@ impl<'a> Run<'a> {
         }
         let config = &self.configuration.model;
         let weights = state.weights(config)?;
-        Checkpoint::write(&directory, config, &weights, self.source.tokenizer)?;
+        Checkpoint::write(
+            &directory,
+            config,
+            &weights,
+            self.source.encoder.tokenizer(),
+        )?;
         tracing::debug!("{}", directory.display());
         Ok(())
     }

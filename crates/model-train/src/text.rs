@@ -5,7 +5,8 @@
 //!
 //! File, little-endian: magic (8 bytes), BLAKE3 of what follows (32), then `width documents occurrences distinct
 //! characters word_bytes` (u64 each), the word number of every occurrence (u16 or u32: `width` bytes), for each
-//! document the occurrences up to its end (u64), for each word its occurrences (u64), and the words joined by line breaks.
+//! document the occurrences up to its end (u64), for each document 1 if it is B's (u8), for each word its occurrences
+//! (u64), and the words joined by line breaks.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -14,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::{Context, Result, bail, ensure};
-use corpus::{Input, scan_text};
+use corpus::{Input, Language, scan_text};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-const MAGIC: &[u8; 8] = b"ivtext01";
+const MAGIC: &[u8; 8] = b"ivtext02";
 const HEADER_BYTES: usize = 8 + 32 + 6 * 8;
 /// Text that one thread numbers at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -124,6 +125,12 @@ impl Text {
         start..end(index)
     }
 
+    /// Whether a document is told in B.
+    pub fn is_minority(&self, document: usize) -> bool {
+        let languages = HEADER_BYTES + self.width * self.occurrences as usize + 8 * self.documents;
+        self.bytes[languages + document] == 1
+    }
+
     /// The number of the word at an occurrence.
     pub fn word(&self, occurrence: u64) -> u32 {
         let at = HEADER_BYTES + self.width * occurrence as usize;
@@ -167,7 +174,7 @@ fn parse(bytes: Bytes) -> Result<Text> {
     ensure!(width == 2 || width == 4, "words of {width} bytes");
     let length = [
         width.checked_mul(occurrences),
-        documents.checked_mul(8),
+        documents.checked_mul(9),
         distinct.checked_mul(8),
     ]
     .into_iter()
@@ -178,7 +185,7 @@ fn parse(bytes: Bytes) -> Result<Text> {
     ensure!(checksum(&bytes) == bytes[8..40], "another checksum");
 
     let (width, documents) = (width as usize, documents as usize);
-    let counts_at = HEADER_BYTES + width * occurrences as usize + 8 * documents;
+    let counts_at = HEADER_BYTES + width * occurrences as usize + 9 * documents;
     let words_at = counts_at + 8 * distinct as usize;
     let words = std::str::from_utf8(&bytes[words_at..])?;
     let words: Vec<Word> = words
@@ -237,9 +244,12 @@ fn prepare(lang: &Input, cache: &Path, path: &Path) -> Result<()> {
     renamed
 }
 
-/// Documents joined by line breaks.
+/// Documents joined by line breaks, and of each whether it is B's.
 #[derive(Default)]
-struct Chunk(String);
+struct Chunk {
+    text: String,
+    minority: Vec<bool>,
+}
 
 /// A chunk's word numbers. Words that were not known lie in `new`, in order of first occurrence, and are numbered from
 /// `NEW` up until they are.
@@ -281,16 +291,17 @@ fn read_shards(
 ) -> Result<()> {
     let mut chunk = Chunk::default();
     for path in paths {
-        scan_text(path, |_, text, _| {
+        scan_text(path, |language, text, _| {
             command::check_interrupt()?;
             ensure!(
                 !text.is_empty() && !text.contains(['\n', '\r']),
                 "{}: expected documents of one line, found {text:?}",
                 path.display()
             );
-            chunk.0.push_str(text);
-            chunk.0.push('\n');
-            if chunk.0.len() >= CHUNK_BYTES {
+            chunk.text.push_str(text);
+            chunk.text.push('\n');
+            chunk.minority.push(language == Language::Minority);
+            if chunk.text.len() >= CHUNK_BYTES {
                 // A closed channel: the writer has the error.
                 send.send(std::mem::take(&mut chunk))?;
             }
@@ -311,6 +322,7 @@ fn write_numbers(receive: Receiver<Chunk>, path: &Path, width: usize) -> Result<
     let mut words: Vec<String> = Vec::new();
     let mut counts: Vec<u64> = Vec::new();
     let mut ends: Vec<u64> = Vec::new();
+    let mut minority: Vec<u8> = Vec::new();
     let (mut occurrences, mut characters) = (0u64, 0u64);
     let mut section = Vec::new();
 
@@ -323,6 +335,12 @@ fn write_numbers(receive: Receiver<Chunk>, path: &Path, width: usize) -> Result<
             .par_iter()
             .map(|chunk| number_chunk(chunk, &known))
             .collect::<Result<_>>()?;
+        minority.extend(
+            chunks
+                .iter()
+                .flat_map(|chunk| &chunk.minority)
+                .map(|b| u8::from(*b)),
+        );
         for chunk in numbered {
             let new: Vec<u32> = chunk
                 .new
@@ -360,11 +378,9 @@ fn write_numbers(receive: Receiver<Chunk>, path: &Path, width: usize) -> Result<
         .iter()
         .flat_map(|word| [word.as_str(), "\n"])
         .collect::<String>();
-    let tail: Vec<u8> = ends
-        .iter()
-        .chain(&counts)
-        .flat_map(|n| n.to_le_bytes())
-        .collect();
+    let mut tail: Vec<u8> = ends.iter().flat_map(|n| n.to_le_bytes()).collect();
+    tail.extend(minority);
+    tail.extend(counts.iter().flat_map(|n| n.to_le_bytes()));
     let fields = [
         width as u64,
         ends.len() as u64,
@@ -400,7 +416,7 @@ fn number_chunk(chunk: &Chunk, known: &FxHashMap<String, u32>) -> Result<Numbere
         characters: 0,
     };
     let mut new: FxHashMap<&str, u32> = FxHashMap::default();
-    for document in chunk.0.lines() {
+    for document in chunk.text.lines() {
         for word in document.split(' ') {
             if word.is_empty() {
                 bail!("training text: expected words between single spaces, found {document:?}");
@@ -443,6 +459,14 @@ pub fn default_cache() -> Result<PathBuf> {
 mod tests {
     use super::*;
 
+    /// Documents in A, the second of each chunk in B.
+    fn chunk(text: &str) -> Chunk {
+        Chunk {
+            text: text.into(),
+            minority: text.lines().enumerate().map(|(at, _)| at == 1).collect(),
+        }
+    }
+
     /// A mapped file reads as one in memory; words are numbered by two bytes as long as those suffice, else by four.
     #[test]
     fn mapped_and_wide_files_read_alike() {
@@ -451,7 +475,7 @@ mod tests {
         for width in [2, 4] {
             let (send, receive) = sync_channel(4);
             for chunk in ["b a b\na c\n", "c d\n"] {
-                send.send(Chunk(chunk.into())).unwrap();
+                send.send(self::chunk(chunk)).unwrap();
             }
             drop(send);
             assert!(write_numbers(receive, &path, width).unwrap());
@@ -461,6 +485,7 @@ mod tests {
                 assert_eq!((is_mapped, text.width), (map_above_bytes == 0, width));
                 let documents: Vec<String> = (0..3).map(|i| text.document_text(i)).collect();
                 assert_eq!(documents, ["b a b", "a c", "c d"]);
+                assert_eq!([0, 1, 2].map(|i| text.is_minority(i)), [false, true, false]);
                 // 5 + 3 + 3 characters, spaces included
                 assert_eq!((text.occurrences(), text.characters()), (7, 11));
                 let words: Vec<_> = text
@@ -479,7 +504,7 @@ mod tests {
         let many: String = (0..=1 << 16).map(|n| format!("w{n}\n")).collect();
         for (width, fits) in [(2, false), (4, true)] {
             let (send, receive) = sync_channel(1);
-            send.send(Chunk(many.clone())).unwrap();
+            send.send(chunk(&many)).unwrap();
             drop(send);
             let path = directory.path().join("text");
             assert_eq!(write_numbers(receive, &path, width).unwrap(), fits);

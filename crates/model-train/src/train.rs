@@ -308,7 +308,7 @@ fn announce(configuration: &Configuration, runs: &[Run], first: &Run) {
         first.source.text.characters(),
     );
     let checkpoints = configuration.checkpoints.len() as u64 * count;
-    let bytes = Checkpoint::disk_bytes(config, first.source.tokenizer);
+    let bytes = Checkpoint::disk_bytes(config, first.source.encoder.tokenizer());
     tracing::info!(
         "{checkpoints} checkpoints of {:.1} MB: {:.1} MB on disk at the end",
         bytes as f64 / 1e6,

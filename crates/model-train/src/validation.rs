@@ -4,7 +4,7 @@ use std::f64::consts::LN_2;
 
 use anyhow::{Result, ensure};
 use corpus::{Input, Language, scan_text};
-use lm::{SEP, Tokenizer};
+use lm::{Encoder, SEP, TextKind};
 
 use crate::batches::{IGNORE, Rows};
 use crate::engine::Engine;
@@ -49,7 +49,7 @@ impl Validation {
     /// A file that cannot be read, or without documents.
     pub fn new(
         lang: &Input,
-        tokenizer: &Tokenizer,
+        encoder: &Encoder<'_>,
         seq_len: usize,
         documents: usize,
     ) -> Result<Validation> {
@@ -61,7 +61,9 @@ impl Validation {
                 Language::Minority => &mut minority,
             };
             if side.len() < documents {
-                let mut tokens = tokenizer.encode(text)?;
+                let is_minority = language == Language::Minority;
+                let copy = encoder.copy(is_minority, TextKind::Validation, side.len() as u64);
+                let mut tokens = encoder.encode(text, copy)?;
                 tokens.push(SEP);
                 side.push((tokens, characters));
             }

@@ -2,8 +2,12 @@
 
 mod miniature;
 
+use std::path::Path;
+
 use corpus::{Input, Stage};
-use lm::{SEP, Tokenizer};
+use lm::split_ids::TWIN_MARK;
+use lm::tokenizer::SPECIAL_TOKENS;
+use lm::{Encoder, SEP, SplitIds, TextKind, Tokenizer};
 use model_train::batches::{Batches, BudgetMode, IGNORE, Rows, StepSize};
 use model_train::text::Text;
 use model_train::words::WordTokens;
@@ -30,6 +34,11 @@ fn fixture() -> Fixture {
         tokenizers: vec![tokenizer(1), tokenizer(60), tokenizer(200)],
         _directory: directory,
     }
+}
+
+/// Ids that are not split.
+fn plain(tokenizer: &Tokenizer) -> Encoder<'_> {
+    Encoder::plain(tokenizer)
 }
 
 const EQUAL_TEXT: StepSize = StepSize {
@@ -108,7 +117,7 @@ fn equal_text_covers_the_same_words_with_every_tokenizer() {
     let mut tokens = Vec::new();
     for tokenizer in &tokenizers {
         let words = WordTokens::new(&text, tokenizer, None).unwrap();
-        let mut batches = Batches::new(&text, &words, EQUAL_TEXT, Seed(1), None);
+        let mut batches = Batches::new(&text, &words, plain(tokenizer), EQUAL_TEXT, Seed(1), None);
         let mut steps = Vec::new();
         for index in 0..40 {
             let before = batches.cursor().chars_seen;
@@ -138,7 +147,14 @@ fn an_epoch_covers_every_document_once() {
         text, tokenizers, ..
     } = fixture();
     let words = WordTokens::new(&text, &tokenizers[2], None).unwrap();
-    let mut batches = Batches::new(&text, &words, EQUAL_TEXT, Seed(1), None);
+    let mut batches = Batches::new(
+        &text,
+        &words,
+        plain(&tokenizers[2]),
+        EQUAL_TEXT,
+        Seed(1),
+        None,
+    );
     let mut all = Vec::new();
     let mut index = 0;
     while batches.cursor().epoch < 2 {
@@ -184,7 +200,7 @@ fn equal_tokens_covers_as_many_tokens() {
     };
     for tokenizer in &tokenizers {
         let words = WordTokens::new(&text, tokenizer, None).unwrap();
-        let mut batches = Batches::new(&text, &words, size, Seed(1), None);
+        let mut batches = Batches::new(&text, &words, plain(tokenizer), size, Seed(1), None);
         for index in 0..20 {
             let rows = batches.step(index);
             assert_eq!((rows.tokens, rows.rows, rows.seq_len()), (240, 8, 32));
@@ -206,15 +222,17 @@ fn a_cursor_goes_on_where_it_was_taken() {
     ] {
         let size = StepSize { mode, ..EQUAL_TEXT };
         let words = WordTokens::new(&text, &tokenizers[2], dropout).unwrap();
-        let mut undisturbed = Batches::new(&text, &words, size, Seed(3), None);
+        let mut undisturbed =
+            Batches::new(&text, &words, plain(&tokenizers[2]), size, Seed(3), None);
         let expected: Vec<Rows> = (0..30).map(|index| undisturbed.step(index)).collect();
         let mut cursor = None;
         for (index, rows) in (0..).zip(&expected) {
-            let mut batches = Batches::new(&text, &words, size, Seed(3), cursor);
+            let mut batches =
+                Batches::new(&text, &words, plain(&tokenizers[2]), size, Seed(3), cursor);
             assert_eq!(&batches.step(index), rows);
             cursor = Some(batches.cursor().clone());
         }
-        let mut other = Batches::new(&text, &words, size, Seed(4), None);
+        let mut other = Batches::new(&text, &words, plain(&tokenizers[2]), size, Seed(4), None);
         assert_ne!(other.step(0), expected[0]);
     }
 }
@@ -227,7 +245,14 @@ fn dropout_segments_each_epoch_anew() {
     } = fixture();
     let epochs = |dropout: Option<f64>| -> [Vec<(String, Vec<u32>)>; 2] {
         let words = WordTokens::new(&text, &tokenizers[2], dropout).unwrap();
-        let mut batches = Batches::new(&text, &words, EQUAL_TEXT, Seed(1), None);
+        let mut batches = Batches::new(
+            &text,
+            &words,
+            plain(&tokenizers[2]),
+            EQUAL_TEXT,
+            Seed(1),
+            None,
+        );
         let mut all = Vec::new();
         for index in 0.. {
             all.extend(targets(&batches.step(index)));
@@ -296,5 +321,66 @@ fn dropout_skips_merges() {
             tokenizer.decode(&ids).unwrap(),
             tokenizer.decode(&plain).unwrap()
         );
+    }
+}
+
+/// A tokenizer with the twin of every token, and how far behind its token each lies.
+fn with_twins(tokenizer: &Tokenizer, path: &Path) -> (Tokenizer, u32) {
+    let mut json: serde_json::Value = serde_json::from_str(tokenizer.json()).unwrap();
+    let (size, special) = (tokenizer.vocab_size() as u32, SPECIAL_TOKENS.len() as u32);
+    for id in special..size {
+        let twin = format!("{}{TWIN_MARK}", tokenizer.token(id).unwrap());
+        json["model"]["vocab"][twin] = (id + size - special).into();
+    }
+    std::fs::write(path, json.to_string()).unwrap();
+    (Tokenizer::load(path).unwrap(), size - special)
+}
+
+/// Step by step, with what dropout and separators do, B's documents have the twins' ids, or half of all documents do; but
+/// for that the rows are those of the same tokenizer without twins.
+#[test]
+fn split_ids_change_names_of_tokens_and_nothing_else() {
+    let fixture = fixture();
+    let (text, tokenizer) = (&fixture.text, &fixture.tokenizers[1]);
+    let directory = tempfile::tempdir().unwrap();
+    let (twins, shift) = with_twins(tokenizer, &directory.path().join("twins.json"));
+    for dropout in [None, Some(0.3)] {
+        let steps = |tokenizer: &Tokenizer, split| -> Vec<u32> {
+            let words = WordTokens::new(text, tokenizer, dropout).unwrap();
+            let encoder = Encoder::new(tokenizer, split, Seed(1)).unwrap();
+            let mut batches = Batches::new(text, &words, encoder, EQUAL_TEXT, Seed(1), None);
+            let mut all = Vec::new();
+            for index in 0.. {
+                // Going on from what was written down changes nothing.
+                let cursor = Some(batches.cursor().clone());
+                batches = Batches::new(text, &words, encoder, EQUAL_TEXT, Seed(1), cursor);
+                all.extend(targets(&batches.step(index)));
+                if batches.cursor().epoch > 0 {
+                    break;
+                }
+            }
+            all
+        };
+        let plain = steps(tokenizer, SplitIds::None);
+        assert_eq!(steps(&twins, SplitIds::None), plain);
+        for split in [SplitIds::Language, SplitIds::Document] {
+            let ids = steps(&twins, split);
+            let mut documents = 0;
+            let ended = ids.split(|id| *id == SEP).zip(plain.split(|id| *id == SEP));
+            for (ids, plain) in ended.take(text.documents()) {
+                let first: Vec<u32> = plain.iter().map(|id| id + shift).collect();
+                assert!(ids == plain || ids == first, "one copy a document");
+                documents += usize::from(ids == first);
+            }
+            let expected = (0..text.documents()).filter(|&index| match split {
+                SplitIds::Language => text.is_minority(index),
+                _ => {
+                    let encoder = Encoder::new(&twins, split, Seed(1)).unwrap();
+                    let copy = encoder.copy(false, TextKind::Training, index as u64);
+                    copy == lm::IdCopy::Twin
+                }
+            });
+            assert_eq!(documents, expected.count(), "{split}");
+        }
     }
 }

@@ -8,15 +8,18 @@
 //! - candidates of a masked noun (identical ones too) are the masked B-forms of its type, of an
 //!   unmasked one the unmasked B-forms of its type; reciprocal ranks take ties in expectation;
 //! - the translation table is learnt from all unmasked pairs of words, of every category and
-//!   inflection (affixes are no words).
+//!   inflection (affixes are no words);
+//! - where ids are split by language, B's tokens are its own and nothing is shared; where they are
+//!   split by document, all is as without the split, and occurrences count both copies together.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use corpus::Category;
 use corpus::tables::BridgeRow;
+use corpus::{Category, Language};
 use rayon::prelude::*;
 
+use crate::algorithm::SPECIAL_TOKENS;
 use crate::lexicon::{Lexicon, Pair, condition};
 use crate::measure::Form;
 use crate::measure::chance::{corrected, means_over_others};
@@ -46,8 +49,8 @@ pub fn bridges(
     let pairs = lexicon.pairs();
     let cut = |pair: &Pair| -> Result<(Form, Form)> {
         Ok((
-            segmenter.form(&pair.majority.form)?,
-            segmenter.form(&pair.minority.form)?,
+            segmenter.form(&pair.majority.form, Language::Majority)?,
+            segmenter.form(&pair.minority.form, Language::Minority)?,
         ))
     };
     let nouns: Vec<Pair> = pairs
@@ -71,7 +74,7 @@ pub fn bridges(
     let unmasked: Vec<(&Form, &Form)> = unmasked.iter().map(|(a, b)| (a, b)).collect();
 
     let characters = segmenter.characters();
-    let table = TranslationTable::train(&unmasked, segmenter.vocab_size());
+    let table = TranslationTable::train(&unmasked, segmenter.usable() + SPECIAL_TOKENS.len());
     let specificity = Specificity::new(&a, characters);
     let chance_mass = means_over_others(nouns.len(), |other, own| {
         shared_mass(&a[other], &b[own], characters, 1)
@@ -124,16 +127,17 @@ pub fn bridges(
 mod tests {
     use std::collections::BTreeSet;
 
-    use corpus::{Condition, Language};
+    use corpus::Condition;
+    use lm::SplitIds;
 
     use super::*;
+    use crate::algorithm::twins::with_twins;
     use crate::algorithm::{Algorithm, train};
     use crate::lexicon::tests::noun;
 
-    #[test]
-    fn a_small_table_by_hand() {
-        // Cut into letters (and the mark ▁, of no characters): masked ab → ax, cd → yd; unmasked
-        // ef → ef.
+    /// Masked ab → ax, cd → yd; unmasked ef → ef; cut into letters (and the mark ▁, of no characters). B text states
+    /// ef 20 times, A text ab 30 times.
+    fn small_table(split: SplitIds) -> Vec<BridgeRow> {
         let lexicon = Lexicon::new(vec![
             noun(0, Language::Majority, "ab", true),
             noun(0, Language::Minority, "ax", true),
@@ -144,20 +148,31 @@ mod tests {
         ]);
         let letters: BTreeSet<char> = ".abcdefxy".chars().collect();
         let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
-        let segmenter = Segmenter::new(Algorithm::Char, tokenizer);
-        let text = segmenter
-            .text(&[("ef".to_owned(), 20), ("ax".to_owned(), 0)])
-            .unwrap();
-        let all = segmenter
-            .text(&[("ef".to_owned(), 20), ("ab".to_owned(), 30)])
-            .unwrap();
-        let occurrences = Occurrences {
-            minority: text.occurrences,
-            all: all.occurrences,
+        let tokenizer = match split {
+            SplitIds::None => tokenizer,
+            _ => with_twins(&tokenizer.to_string(false).unwrap()).unwrap().0,
         };
+        let segmenter = Segmenter::new(Algorithm::Char, tokenizer, split);
+        let text = |word: &str, count, language| {
+            let words = [(word.to_owned(), count)];
+            segmenter.text(&words, language).unwrap().occurrences
+        };
+        let minority = text("ef", 20, Language::Minority);
+        let majority = text("ab", 30, Language::Majority);
+        let all = minority.iter().zip(majority).map(|(b, a)| a + b).collect();
+        let occurrences = Occurrences { minority, all };
         let rows = bridges(&lexicon, &segmenter, &occurrences, 20).unwrap();
         assert_eq!(rows.len(), 3);
-        let near = |value: f64, hand: f64| assert!((value - hand).abs() < 1e-9, "{value} {hand}");
+        rows
+    }
+
+    fn near(value: f64, hand: f64) {
+        assert!((value - hand).abs() < 1e-9, "{value} {hand}");
+    }
+
+    #[test]
+    fn a_small_table_by_hand() {
+        let rows = small_table(SplitIds::None);
 
         let row = &rows[0];
         assert_eq!(row.condition, Condition::Masked);
@@ -185,5 +200,31 @@ mod tests {
         near(rows[2].identifiability, 1.0);
         near(rows[2].seen_coverage_minority, 1.0);
         assert_eq!(rows[2].condition, Condition::Minority);
+    }
+    #[test]
+    fn ids_split_by_language_share_nothing_and_by_document_what_they_did() {
+        assert_eq!(small_table(SplitIds::Document), small_table(SplitIds::None));
+        for (split, whole) in small_table(SplitIds::Language)
+            .iter()
+            .zip(small_table(SplitIds::None))
+        {
+            let shared = [
+                split.shared_mass,
+                split.shared_mass_multichar,
+                split.shared_mass_corrected,
+                split.ordered,
+                split.ordered_corrected,
+                split.specificity,
+            ];
+            shared.into_iter().for_each(|value| near(value, 0.0));
+            // The segmentation is the same; a table that translates tokens does not mind their names.
+            near(split.fertility_minority, whole.fertility_minority);
+            near(split.learnable, whole.learnable);
+            // Nobody but B says B's tokens: what A says of a does not make x's neighbour known.
+            near(split.seen_coverage_all, split.seen_coverage_minority);
+            near(split.seen_coverage_minority, whole.seen_coverage_minority);
+        }
+        // All candidates share nothing with the A-form: 2 tie, (1 + ½) / 2.
+        near(small_table(SplitIds::Language)[0].identifiability, 0.75);
     }
 }

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use crate::algorithm::parse;
 
-/// Prints, for each line of a file, its token ids separated by spaces (no special tokens added).
+/// Prints, for each line of a file, its token ids separated by spaces (no special tokens added). Of ids that are split,
+/// the first copy.
 ///
 /// # Errors
 /// A damaged TOK; a file that is not UTF-8 text.

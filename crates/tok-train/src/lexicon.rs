@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use corpus::tables::LexiconRow;
 use corpus::{Category, Condition, Input, Language, read_rows};
+use lm::split_ids::TWIN_MARK;
 
 use crate::algorithm::{Algorithm, CONTINUATION, SPECIAL_TOKENS, WORD_MARK};
 use crate::word_counts::LanguageCounts;
@@ -93,6 +94,7 @@ impl Lexicon {
             let taken = SPECIAL_TOKENS.iter().any(|token| word.contains(token))
                 || word.contains(WORD_MARK)
                 || word.contains(char::is_whitespace)
+                || word.contains(TWIN_MARK)
                 || (algorithm == Algorithm::Wordpiece && word.contains(CONTINUATION));
             ensure!(
                 !taken,

@@ -17,6 +17,9 @@ use tok_train::{encode, show, train};
 /// nothing is ever unknown; masked forms (B†) are in the training text only with
 /// --show-masked-forms.
 ///
+/// With --split-ids, tokenizer.json still encodes to the first copy of the ids; a twin is spelled like
+/// its token with U+E000 behind it and decodes to the same text.
+///
 /// Details of the measures: a concept's forms are compared in their base inflection; chance is the
 /// mean over all other nouns; candidates of identifiability and learnable are the masked forms of
 /// the noun's type (for unmasked nouns the unmasked ones), ties in expectation; characters are

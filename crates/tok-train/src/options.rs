@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lm::SplitIds;
 use serde_json::{Value, json};
 
 use crate::algorithm::Algorithm;
@@ -35,6 +36,11 @@ pub struct TrainFlags {
     /// rate at which A states its A-form, at least once. Models never see them
     #[arg(long)]
     pub show_masked_forms: bool,
+    /// Control: give every token but the special ones a second id, its twin. language: B texts take the
+    /// twins, so that nothing is shared; document: each text takes one copy or the other at random.
+    /// The segmentation stays, the vocabulary is 2 · vocab_size − 3 ids either way
+    #[arg(long, value_name = "none|language|document", default_value_t = SplitIds::None)]
+    pub split_ids: SplitIds,
     /// k of seen_coverage: how often a token must occur in the models' training text
     #[arg(long, value_name = "K", default_value_t = 20)]
     pub seen_at_least: u64,
@@ -59,6 +65,7 @@ impl TrainFlags {
             "vocab_size": self.requested_vocab_size(),
             "regime": self.regime.to_string(),
             "show_masked_forms": self.show_masked_forms,
+            "split_ids": self.split_ids,
             "seen_at_least": self.seen_at_least,
         })
     }

@@ -1,7 +1,9 @@
 //! Forms and texts as the tokenizer cuts them.
 
 use anyhow::{Result, anyhow};
+use corpus::Language;
 use corpus::tables::SegmentationRow;
+use lm::split_ids::{IdCopy, SplitIds, TWIN_MARK};
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
@@ -11,16 +13,20 @@ use crate::measure::Form;
 use crate::measure::text::TokenCounts;
 use crate::word_counts::WordCount;
 
-/// A trained tokenizer and the length of each of its tokens.
+/// A trained tokenizer, the length of each of its tokens, and the ids that each language takes.
 pub struct Segmenter {
     tokenizer: Tokenizer,
     tokens: Vec<String>,
     characters: Vec<u32>,
+    split: SplitIds,
 }
 
 impl Segmenter {
-    /// Prepares a tokenizer of this algorithm.
-    pub fn new(algorithm: Algorithm, tokenizer: Tokenizer) -> Self {
+    /// Prepares a tokenizer of this algorithm, which has twins if its ids are split.
+    ///
+    /// Split by language, B's forms and texts have the twins' ids. Split by document, a form stands in texts of either
+    /// copy, and what two texts share does not depend on which: all have those of the first.
+    pub fn new(algorithm: Algorithm, tokenizer: Tokenizer, split: SplitIds) -> Self {
         let size = tokenizer.get_vocab_size(true) as u32;
         let tokens: Vec<String> = (0..size)
             .map(|id| tokenizer.id_to_token(id).unwrap_or_default())
@@ -30,19 +36,29 @@ impl Segmenter {
             .enumerate()
             .map(|(id, token)| match id {
                 id if id < SPECIAL_TOKENS.len() => 0,
-                _ => characters(algorithm, token),
+                _ => characters(algorithm, token.trim_end_matches(TWIN_MARK)),
             })
             .collect();
         Segmenter {
             tokenizer,
             tokens,
             characters,
+            split,
         }
     }
 
-    /// Tokens in the vocabulary, special ones included: the realised vocab_size.
+    /// Ids of the vocabulary, special tokens and twins included: the realised vocab_size, as a model has it.
     pub fn vocab_size(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// Different tokens that a text of one copy may be cut into, without the special ones.
+    pub fn usable(&self) -> usize {
+        let ids = self.tokens.len() - SPECIAL_TOKENS.len();
+        match self.split {
+            SplitIds::None => ids,
+            SplitIds::Language | SplitIds::Document => ids / 2,
+        }
     }
 
     /// Characters by token id, without boundary and continuation marks; 0 for special tokens. A
@@ -51,26 +67,31 @@ impl Segmenter {
         &self.characters
     }
 
-    /// A word's token ids, as in running text.
-    pub fn ids(&self, word: &str) -> Result<Vec<u32>> {
+    /// A word's token ids, as in running text of a language.
+    pub fn ids(&self, word: &str, language: Language) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(word, false);
-        Ok(encoding
+        let mut ids = encoding
             .map_err(|e| anyhow!("{word:?}: {e}"))?
             .get_ids()
-            .to_vec())
+            .to_vec();
+        if self.split.of_language(language == Language::Minority) == IdCopy::Twin {
+            // A word has no special tokens.
+            ids.iter_mut().for_each(|id| *id += self.usable() as u32);
+        }
+        Ok(ids)
     }
 
     /// A word as its tokens.
-    pub fn form(&self, word: &str) -> Result<Form> {
-        Ok(Form::new(self.ids(word)?, &self.characters))
+    pub fn form(&self, word: &str, language: Language) -> Result<Form> {
+        Ok(Form::new(self.ids(word, language)?, &self.characters))
     }
 
     /// The tokens of a text given by its word counts: words are cut alike wherever they stand, so
     /// counts × segmentation is the text's token count, without reading the text again.
-    pub fn text(&self, words: &[WordCount]) -> Result<TokenCounts> {
+    pub fn text(&self, words: &[WordCount], language: Language) -> Result<TokenCounts> {
         let cut: Vec<Vec<u32>> = words
             .par_iter()
-            .map(|(word, _)| self.ids(word))
+            .map(|(word, _)| self.ids(word, language))
             .collect::<Result<_>>()?;
         let mut text = TokenCounts::new(self.vocab_size());
         for ((word, count), ids) in words.iter().zip(cut) {
@@ -85,7 +106,7 @@ impl Segmenter {
             .rows()
             .par_iter()
             .map(|row| {
-                let ids = self.ids(&row.form)?;
+                let ids = self.ids(&row.form, row.language)?;
                 Ok(SegmentationRow {
                     concept: row.concept,
                     category: row.category,
@@ -152,8 +173,8 @@ mod tests {
         for algorithm in [Algorithm::Bpe, Algorithm::ByteBpe, Algorithm::Char] {
             let (tokenizer, _) = train(algorithm, &words, &letters, None).unwrap();
             let encoding = tokenizer.encode("kalu . mika kalu .", false).unwrap();
-            let segmenter = Segmenter::new(algorithm, tokenizer);
-            let text = segmenter.text(&words).unwrap();
+            let segmenter = Segmenter::new(algorithm, tokenizer, SplitIds::None);
+            let text = segmenter.text(&words, Language::Majority).unwrap();
             let mut running = vec![0; segmenter.vocab_size()];
             for id in encoding.get_ids() {
                 running[*id as usize] += 1;

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use command::Table;
 use corpus::tables::{BridgeRow, SegmentationRow, SummaryRow};
 use corpus::{Condition, Input, Language, Manifest, Stage, read_rows};
+use lm::split_ids::{SplitIds, TWIN_MARK};
 
 /// Prints the summary, and the concepts asked for by number or by form.
 ///
@@ -19,7 +20,7 @@ pub fn run(tok: &Path, concepts: &[String]) -> Result<()> {
     let bridges: Vec<BridgeRow> = read_rows(&input.file("bridges.parquet")?)?;
     let forms: Vec<SegmentationRow> = read_rows(&input.file("segmentation.parquet")?)?;
 
-    let mut text = head(tok, input.manifest());
+    let mut text = head(tok, input.manifest())?;
     write!(text, "\n\n{}", figures(&summary))?;
     write!(text, "\n\n{}", bridge_means(&bridges))?;
     for wanted in concepts {
@@ -49,7 +50,7 @@ pub fn run(tok: &Path, concepts: &[String]) -> Result<()> {
     command::print(text)
 }
 
-fn head(tok: &Path, manifest: &Manifest) -> String {
+fn head(tok: &Path, manifest: &Manifest) -> Result<String> {
     let (configuration, measured) = (&manifest.configuration, &manifest.measured);
     let plain = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
@@ -79,7 +80,22 @@ fn head(tok: &Path, manifest: &Manifest) -> String {
     if configuration["show_masked_forms"] == true {
         text += "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control";
     }
-    text
+    let trained = plain(&measured["trained_vocab_size"]);
+    match SplitIds::of_configuration(configuration)? {
+        SplitIds::None => {}
+        SplitIds::Language => {
+            text += &format!(
+                "\n  IDS SPLIT BY LANGUAGE (--split-ids language): a control; each of {trained} tokens has a twin ′, which B takes"
+            );
+        }
+        SplitIds::Document => {
+            text += &format!(
+                "\n  IDS SPLIT BY DOCUMENT (--split-ids document): a control; each of {trained} tokens has a twin, which half of \
+                 all documents take"
+            );
+        }
+    }
+    Ok(text)
 }
 
 /// One line per measure, one column per language and condition.
@@ -214,7 +230,7 @@ fn told(id: u32, forms: &[SegmentationRow], bridges: &[BridgeRow]) -> String {
             name.to_owned(),
             row.inflection.clone(),
             row.form.clone(),
-            marked(&row.tokens, shared),
+            marked(&row.tokens, shared).replace(TWIN_MARK, "′"),
         ]);
     }
     text += &format!("\n{table}");

@@ -12,13 +12,14 @@
 //! that text or those forms; `jaccard` and `jensen_shannon` compare it with the other language's of
 //! the same condition, so they stand in both languages' rows. `form_fertility`, `form_atom_share`
 //! and `form_characters_per_token` take each form of the lexicon once in the first two lines as
-//! well (A-forms; unmasked B-forms), to be compared with the others. `n`: words or forms.
+//! well (A-forms; unmasked B-forms), to be compared with the others. `n`: words or forms. Of ids
+//! split by language, `jaccard` is 0 and `jensen_shannon` 1; `renyi_efficiency` is relative to one
+//! copy of the ids.
 
 use anyhow::Result;
 use corpus::tables::SummaryRow;
 use corpus::{Condition, Language};
 
-use crate::algorithm::SPECIAL_TOKENS;
 use crate::lexicon::{Lexicon, condition};
 use crate::measure::average_rank::average_rank;
 use crate::measure::jaccard::jaccard;
@@ -45,9 +46,9 @@ pub fn summary(
                 Language::Minority => (pair.minority.form.clone(), 1),
             })
             .collect();
-        segmenter.text(&words)
+        segmenter.text(&words, language)
     };
-    let usable = segmenter.vocab_size() - SPECIAL_TOKENS.len();
+    let usable = segmenter.usable();
     let mut rows = Rows::default();
 
     rows.texts(
@@ -156,11 +157,16 @@ mod tests {
         ]);
         let letters: BTreeSet<char> = ".abxy".chars().collect();
         let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
-        let segmenter = Segmenter::new(Algorithm::Char, tokenizer);
+        let segmenter = Segmenter::new(Algorithm::Char, tokenizer, lm::SplitIds::None);
         let a = segmenter
-            .text(&[("ab".to_owned(), 2), ("b".to_owned(), 2)])
+            .text(
+                &[("ab".to_owned(), 2), ("b".to_owned(), 2)],
+                Language::Majority,
+            )
             .unwrap();
-        let b = segmenter.text(&[("x".to_owned(), 3)]).unwrap();
+        let b = segmenter
+            .text(&[("x".to_owned(), 3)], Language::Minority)
+            .unwrap();
         let rows = summary(&lexicon, &segmenter, &a, &b).unwrap();
         let value = |language, condition, measure: &str| {
             let row = rows.iter().find(|row| {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use command::StageFlags;
-use corpus::{Input, Output, Request, Stage, write_rows};
+use corpus::{Input, Language, Output, Request, Stage, write_rows};
+use lm::SplitIds;
 use serde_json::json;
 
+use crate::algorithm::twins::with_twins;
 use crate::algorithm::{self, Algorithm, base_vocabulary};
 use crate::bridges::{Occurrences, bridges};
 use crate::lexicon::Lexicon;
@@ -55,23 +57,35 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
 
     let requested = flags.requested_vocab_size();
     let (tokenizer, text) = algorithm::train(flags.algorithm, &mixture.words, &letters, requested)?;
-    let segmenter = Segmenter::new(flags.algorithm, tokenizer);
-    let vocab_size = segmenter.vocab_size();
-    if let Some(requested) = requested.filter(|requested| vocab_size < *requested) {
+    let n_tokens = tokenizer.get_vocab_size(true);
+    if let Some(requested) = requested.filter(|requested| n_tokens < *requested) {
         tracing::warn!(
-            "--vocab-size {requested}: the training text fills only {vocab_size} tokens; the tokenizer has {vocab_size}"
+            "--vocab-size {requested}: the training text fills only {n_tokens} tokens; the tokenizer has {n_tokens}"
+        );
+    }
+    let (tokenizer, text) = match flags.split_ids {
+        SplitIds::None => (tokenizer, text),
+        SplitIds::Language | SplitIds::Document => with_twins(&text)?,
+    };
+    let segmenter = Segmenter::new(flags.algorithm, tokenizer, flags.split_ids);
+    let vocab_size = segmenter.vocab_size();
+    if flags.split_ids != SplitIds::None {
+        tracing::warn!(
+            "--split-ids {}: a control; {n_tokens} tokens have {vocab_size} ids",
+            flags.split_ids
         );
     }
     command::check_interrupt()?;
 
-    let majority = segmenter.text(&counts.majority)?;
-    let minority = segmenter.text(&counts.minority)?;
+    let majority = segmenter.text(&counts.majority, Language::Majority)?;
+    let minority = segmenter.text(&counts.minority, Language::Minority)?;
     let summary = summary(&lexicon, &segmenter, &majority, &minority)?;
     let all = majority.occurrences.iter().zip(&minority.occurrences);
     let occurrences = Occurrences {
         all: all.map(|(a, b)| a + b).collect(),
         minority: minority.occurrences,
     };
+    // Occurrences of both copies of an id together where documents are split.
     let bridges = bridges(&lexicon, &segmenter, &occurrences, flags.seen_at_least)?;
     command::check_interrupt()?;
 
@@ -82,9 +96,10 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     write_rows(&output.path("summary.parquet"), &summary)?;
     output.publish(json!({
         "vocab_size": vocab_size,
+        "trained_vocab_size": n_tokens,
         "requested_vocab_size": requested,
         "minimum_vocab_size": base_vocabulary(flags.algorithm, &letters).len(),
-        "filled": requested.is_none_or(|requested| vocab_size == requested),
+        "filled": requested.is_none_or(|requested| n_tokens == requested),
         "mix": mixture.to_json(),
         "text": word_counts::to_json(&counts),
         "masked_forms": masked_forms::to_json(&lexicon, &counts, flags.show_masked_forms),

@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use corpus::ProbeSet;
 use corpus::tables::ProbeRow;
+use lm::Encoder;
 use seed::Seed;
 use transfer_eval::inputs::{self, Inputs};
 use transfer_eval::items::Items;
@@ -28,6 +29,7 @@ fn main() -> Result<()> {
         .context("ROUNDS")?;
     let inputs = Inputs::open(Path::new(lang), Path::new(tok), Path::new(model))?;
     let tokenizer = inputs.tokenizer()?;
+    let encoder = Encoder::new(&tokenizer, inputs.split_ids()?, Seed(1))?;
     let files = inputs.checkpoints()?.pop().context("no checkpoints")?;
     let checkpoint = inputs.read_checkpoint(&files, &tokenizer)?;
     let probes = inputs::items(&inputs.lang)?.0.probes;
@@ -38,7 +40,7 @@ fn main() -> Result<()> {
             ProbeSet::Ladder => false,
         };
         let items = Items::new(probes.iter().filter(of_kind).cloned().collect())?;
-        let suite = Suite::new(&items, &[], &tokenizer, checkpoint.config.seq_len, Seed(1))?;
+        let suite = Suite::new(&items, &[], &encoder, checkpoint.config.seq_len, Seed(1))?;
         let all = suite
             .candidates
             .iter()

@@ -132,11 +132,16 @@ pub fn metrics(
     Ok(metrics)
 }
 
+/// What metrics are computed from, beside LANG and TOK.
+const SOURCES: &str = "scores.parquet, validation_scores.parquet, samples.parquet, continuations.parquet and alignment.parquet";
+
 /// Checks that metrics computed again are those of the file, to the last bit; returns how many there are.
 pub fn compare(again: &[MetricRow], file: &[MetricRow]) -> Result<usize> {
     let (found, expected) = (again.len(), file.len());
     if found != expected {
-        bail!("metrics.parquet: has {expected} rows, computed again there are {found}");
+        bail!(
+            "metrics.parquet: has {expected} rows, computed again from {SOURCES} there are {found}"
+        );
     }
     match again.iter().zip(file).find(|(again, file)| again != file) {
         Some((again, file)) => {
@@ -149,7 +154,7 @@ pub fn compare(again: &[MetricRow], file: &[MetricRow]) -> Result<usize> {
             } = file;
             let (now, then) = (again.value, file.value);
             bail!(
-                "metrics.parquet: step {step} {stage} {metric} {condition}: has {then:?}, computed again {now:?}"
+                "metrics.parquet: step {step} {stage} {metric} {condition}: has {then:?}, computed again from {SOURCES} {now:?}"
             )
         }
         None => Ok(found),

@@ -13,8 +13,10 @@ use candle_core::Device;
 use corpus::tables::{
     AlignmentRow, ContinuationRow, MetricRow, SampleRow, ScoreRow, ValidationScoreRow,
 };
-use corpus::{Begin, Output, Request, Stage, Table, TableReader, TableWriter, write_rows};
-use lm::{SEP, Tokenizer};
+use corpus::{
+    Begin, Language, Output, Request, Stage, Table, TableReader, TableWriter, write_rows,
+};
+use lm::{Encoder, SEP, TextKind};
 use seed::Seed;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -132,7 +134,8 @@ pub fn evaluate(
         draws: settings.draws,
         bootstrap: settings.bootstrap(),
     };
-    let steps = record(inputs, settings, manner, &evidence, &tokenizer, &mut output)?;
+    let encoder = Encoder::new(&tokenizer, inputs.split_ids()?, Seed(settings.seed))?;
+    let steps = record(inputs, settings, manner, &evidence, &encoder, &mut output)?;
     publish(inputs, manner, &evidence, &steps, output)
 }
 
@@ -142,7 +145,7 @@ fn record(
     settings: &Settings,
     manner: &Manner<'_>,
     evidence: &Evidence,
-    tokenizer: &Tokenizer,
+    encoder: &Encoder<'_>,
     output: &mut Output,
 ) -> Result<Vec<u64>> {
     let checkpoints = inputs.checkpoints()?;
@@ -155,7 +158,7 @@ fn record(
         draws: settings.draws,
         temperature: settings.temperature,
     };
-    let prompts = Prompts::new(&world, &evidence.items, &texts, tokenizer, amount, seed)?;
+    let prompts = Prompts::new(&world, &evidence.items, &texts, encoder, amount, seed)?;
     let mut suite: Option<Suite> = None;
 
     let resume = output.resume_directory()?;
@@ -166,14 +169,14 @@ fn record(
         command::check_interrupt()?;
         let step = files.step;
         let done = resume.join(format!("step-{step:06}"));
-        if !done.exists() {
-            let checkpoint = inputs.read_checkpoint(files, tokenizer)?;
+        if !is_whole(&done)? {
+            let checkpoint = inputs.read_checkpoint(files, encoder.tokenizer())?;
             let suite = match &mut suite {
                 Some(suite) => suite,
                 none => none.insert(Suite::new(
                     &evidence.items,
                     &texts,
-                    tokenizer,
+                    encoder,
                     checkpoint.config.seq_len,
                     seed,
                 )?),
@@ -184,7 +187,7 @@ fn record(
                 scores: timed("scores", || score(&model, suite, &evidence.items, step))?,
                 documents: timed("validation", || score_documents(&model, suite, step))?,
                 alignment: timed("alignment", || {
-                    align(&model, tokenizer, evidence.nouns.pairs(), step)
+                    align(&model, encoder, evidence.nouns.pairs(), step)
                 })?,
                 ..StepRows::default()
             };
@@ -195,10 +198,9 @@ fn record(
             if finite && !prompts.is_empty() {
                 let generator =
                     Generator::new(&checkpoint, &device, manner.batch, prompts.positions())?;
-                rows.samples = timed("samples", || prompts.samples(&generator, tokenizer, step))?;
-                rows.continuations = timed("continuations", || {
-                    prompts.continuations(&generator, tokenizer, step)
-                })?;
+                rows.samples = timed("samples", || prompts.samples(&generator, step))?;
+                rows.continuations =
+                    timed("continuations", || prompts.continuations(&generator, step))?;
             }
             write_step(&done, &rows)?;
             evaluated += 1;
@@ -242,25 +244,44 @@ fn describe(device: &Device) -> &'static str {
 /// Rows of alignment.parquet for one checkpoint: every layer.
 fn align(
     model: &CheckpointModel,
-    tokenizer: &Tokenizer,
+    encoder: &Encoder<'_>,
     pairs: &[FormPair],
     step: u64,
 ) -> Result<Vec<AlignmentRow>> {
-    let states = |form: fn(&FormPair) -> &str| -> Result<Vec<alignment::States>> {
+    let states = |language, form: fn(&FormPair) -> &str| -> Result<Vec<alignment::States>> {
+        let copy = encoder.copy(language == Language::Minority, TextKind::Forms, 0);
         let encode = |pair: &FormPair| -> Result<Vec<u32>> {
-            Ok([vec![SEP], tokenizer.encode(form(pair))?].concat())
+            Ok([vec![SEP], encoder.encode(form(pair), copy)?].concat())
         };
         let ids: Vec<Vec<u32>> = pairs.iter().map(encode).collect::<Result<_>>()?;
         model.mean_states(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
     };
-    let majority = states(|pair| &pair.majority)?;
-    let minority = states(|pair| &pair.minority)?;
+    let majority = states(Language::Majority, |pair| &pair.majority)?;
+    let minority = states(Language::Minority, |pair| &pair.minority)?;
     let layers = majority.iter().zip(&minority).zip(0..);
     Ok(layers
         .flat_map(|((majority, minority), layer)| {
             alignment::rows(step, layer, pairs, majority, minority)
         })
         .collect())
+}
+
+/// Whether an earlier run recorded this checkpoint. What was damaged since is deleted, to be recorded again.
+fn is_whole(done: &Path) -> Result<bool> {
+    if !done.exists() {
+        return Ok(false);
+    }
+    match corpus::check_seal(done) {
+        Ok(()) => Ok(true),
+        Err(error @ corpus::Error::Interrupted(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!("{error}; evaluating this checkpoint again");
+            fs::remove_dir_all(done)
+                .or_else(|_| fs::remove_file(done))
+                .with_context(|| done.display().to_string())?;
+            Ok(false)
+        }
+    }
 }
 
 /// Writes one checkpoint's rows beside their place, then gives the folder its name.
@@ -275,6 +296,7 @@ fn write_step(done: &Path, rows: &StepRows) -> Result<()> {
     write_rows(&writing.join(SampleRow::FILE), &rows.samples)?;
     write_rows(&writing.join(ContinuationRow::FILE), &rows.continuations)?;
     write_rows(&writing.join(AlignmentRow::FILE), &rows.alignment)?;
+    corpus::seal(&writing)?;
     fs::rename(&writing, done).with_context(|| done.display().to_string())
 }
 

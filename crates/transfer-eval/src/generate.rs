@@ -8,6 +8,9 @@
 //!   sentence after it. (Where no document has two sentences, the first word is the prompt and part of the sample.)
 //!   Its first token is never the separator; it ends with its full stop, a separator, or at the token limit.
 //! - A *continuation* follows a cloze's words before the noun, and ends where a second word would begin.
+//!
+//! Where ids are split, prompts take the copy that the same text has when it is scored; what comes out is read as text,
+//! whichever copy its ids are of.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,13 +21,13 @@ use candle_transformers::generation::{LogitsProcessor, Sampling};
 use candle_transformers::models::llama::{Cache, Config, Llama};
 use corpus::tables::{ContinuationRow, SampleRow};
 use corpus::{Condition, Language};
-use lm::{Checkpoint, ModelConfig, SEP, Tokenizer};
+use lm::{Checkpoint, Encoder, ModelConfig, SEP};
 use rayon::prelude::*;
 use seed::Seed;
 use world::{Recogniser, Side, World};
 
 use crate::items::Items;
-use crate::score::suite::{Text, context, ends_word, sentences};
+use crate::score::suite::{Text, context, copy_of, copy_of_text, ends_word, sentences};
 use crate::stages::lexical::generated::continued;
 
 /// What is generated on every checkpoint.
@@ -33,12 +36,22 @@ pub struct Prompts<'a> {
     words: Vec<WordPrompt>,
     majority: Recogniser<'a>,
     minority: Recogniser<'a>,
-    full_stop: Vec<u32>,
-    ends_word: Vec<bool>,
+    encoder: &'a Encoder<'a>,
+    ends: Ends,
     /// Tokens that a word may have: one more than any candidate form.
     word_limit: usize,
     temperature: f64,
     seed: Seed,
+}
+
+/// Where generated texts end.
+struct Ends {
+    /// The full stop's tokens, in the first copy of the ids.
+    full_stop: Vec<u32>,
+    /// By token: whether the word before it is over.
+    words: Vec<bool>,
+    /// By token: its id in the first copy.
+    first: Vec<u32>,
 }
 
 struct SentencePrompt {
@@ -75,33 +88,37 @@ impl<'a> Prompts<'a> {
         world: &'a World,
         items: &Items,
         texts: &[Text],
-        tokenizer: &Tokenizer,
+        encoder: &'a Encoder<'a>,
         amount: Amount,
         seed: Seed,
     ) -> Result<Prompts<'a>> {
+        let tokenizer = encoder.tokenizer();
+        let ids = 0..tokenizer.vocab_size() as u32;
         let mut prompts = Prompts {
             sentences: Vec::new(),
             words: Vec::new(),
             majority: Recogniser::new(world, Side::Majority),
             minority: Recogniser::new(world, Side::Minority),
-            full_stop: tokenizer.encode(".")?,
-            ends_word: ends_word(tokenizer),
+            encoder,
+            ends: Ends {
+                full_stop: tokenizer.encode(".")?,
+                words: ends_word(tokenizer),
+                first: ids.map(|id| encoder.first(id)).collect(),
+            },
             word_limit: 0,
             temperature: amount.temperature,
             seed,
         };
         for &language in Language::ALL {
-            prompts.sentences.extend(sentence_prompts(
-                language,
-                texts,
-                tokenizer,
-                amount.samples,
-            )?);
+            prompts
+                .sentences
+                .extend(sentence_prompts(language, texts, encoder, amount.samples)?);
         }
         for &condition in Condition::ALL {
             for cloze in continued(items, condition) {
                 let mut ids = vec![SEP];
-                ids.extend(tokenizer.encode(&context(items, cloze))?);
+                let copy = copy_of(items, cloze.row, encoder);
+                ids.extend(encoder.encode(&context(items, cloze), copy)?);
                 let probe = items.probe(cloze).probe;
                 for form in items.probe(cloze).forms.iter().flatten() {
                     let tokens = tokenizer.encode(form)?.len();
@@ -119,12 +136,7 @@ impl<'a> Prompts<'a> {
     }
 
     /// Rows of samples.parquet for one checkpoint.
-    pub fn samples(
-        &self,
-        model: &Generator,
-        tokenizer: &Tokenizer,
-        step: u64,
-    ) -> Result<Vec<SampleRow>> {
+    pub fn samples(&self, model: &Generator, step: u64) -> Result<Vec<SampleRow>> {
         let mut jobs = Vec::with_capacity(self.sentences.len());
         for prompt in &self.sentences {
             let name = format!("sample/{step}/{}/{}", prompt.language, prompt.sample);
@@ -137,7 +149,7 @@ impl<'a> Prompts<'a> {
         }
         let generated = self.generate(model, &jobs)?;
         let row = |(prompt, ids): (&SentencePrompt, Vec<u32>)| {
-            let continued = tokenizer.decode(&ids)?;
+            let continued = self.encoder.decode(&ids)?;
             let text = match &prompt.opening {
                 Some(opening) => format!("{opening} {}", continued.trim()),
                 None => continued.trim().to_owned(),
@@ -161,12 +173,7 @@ impl<'a> Prompts<'a> {
     }
 
     /// Rows of continuations.parquet for one checkpoint.
-    pub fn continuations(
-        &self,
-        model: &Generator,
-        tokenizer: &Tokenizer,
-        step: u64,
-    ) -> Result<Vec<ContinuationRow>> {
+    pub fn continuations(&self, model: &Generator, step: u64) -> Result<Vec<ContinuationRow>> {
         let mut jobs = Vec::with_capacity(self.words.len());
         for prompt in &self.words {
             let name = format!("continuation/{step}/{}/{}", prompt.probe, prompt.sample);
@@ -180,7 +187,7 @@ impl<'a> Prompts<'a> {
         }
         let generated = self.generate(model, &jobs)?;
         let row = |(prompt, ids): (&WordPrompt, Vec<u32>)| {
-            let word = tokenizer.decode(&ids)?.trim().to_owned();
+            let word = self.encoder.decode(&ids)?.trim().to_owned();
             Ok(ContinuationRow {
                 step,
                 probe: prompt.probe,
@@ -210,7 +217,17 @@ impl<'a> Prompts<'a> {
     }
 
     fn generate(&self, model: &Generator, jobs: &[Job<'_>]) -> Result<Vec<Vec<u32>>> {
-        model.generate(jobs, &self.full_stop, &self.ends_word, self.temperature)
+        model.generate(jobs, &self.ends, self.temperature)
+    }
+}
+
+impl Ends {
+    fn with_full_stop(&self, ids: &[u32]) -> bool {
+        let Some(before) = ids.len().checked_sub(self.full_stop.len()) else {
+            return false;
+        };
+        let last = ids[before..].iter().map(|&id| self.first[id as usize]);
+        last.eq(self.full_stop.iter().copied())
     }
 }
 
@@ -222,9 +239,10 @@ const PROMPTS: usize = 20;
 fn sentence_prompts(
     language: Language,
     texts: &[Text],
-    tokenizer: &Tokenizer,
+    encoder: &Encoder<'_>,
     samples: u32,
 ) -> Result<Vec<SentencePrompt>> {
+    let tokenizer = encoder.tokenizer();
     let own = || texts.iter().filter(|text| text.language == language);
     let mut longest = 0;
     for sentence in own().flat_map(|text| sentences(&text.text)) {
@@ -237,14 +255,15 @@ fn sentence_prompts(
     let documents = if of_two.is_empty() { &all } else { &of_two };
     let mut prompts = Vec::new();
     for sample in (0..samples).take_while(|_| !documents.is_empty()) {
-        let text = &documents[sample as usize % documents.len().min(PROMPTS)].text;
-        let first = sentences(text).next().unwrap_or_default();
+        let text = documents[sample as usize % documents.len().min(PROMPTS)];
+        let first = sentences(&text.text).next().unwrap_or_default();
         let opening = match of_two.is_empty() {
             true => first.split(' ').next().map(str::to_owned),
             false => None,
         };
         let mut ids = vec![SEP];
-        ids.extend(tokenizer.encode(opening.as_deref().unwrap_or(first))?);
+        let prompt = opening.as_deref().unwrap_or(first);
+        ids.extend(encoder.encode(prompt, copy_of_text(text, encoder))?);
         prompts.push(SentencePrompt {
             language,
             sample,
@@ -311,13 +330,7 @@ impl Generator {
     }
 
     /// Generates every job, those with prompts of one length together. Ids of the prompts are not repeated.
-    fn generate(
-        &self,
-        jobs: &[Job<'_>],
-        full_stop: &[u32],
-        ends_word: &[bool],
-        temperature: f64,
-    ) -> Result<Vec<Vec<u32>>> {
+    fn generate(&self, jobs: &[Job<'_>], ends: &Ends, temperature: f64) -> Result<Vec<Vec<u32>>> {
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, job) in jobs.iter().enumerate() {
             by_length.entry(job.ids.len()).or_default().push(at);
@@ -336,7 +349,7 @@ impl Generator {
             .map(|&(length, places)| {
                 command::check_interrupt()?;
                 let chosen: Vec<&Job<'_>> = places.iter().map(|&at| &jobs[at]).collect();
-                self.generate_batch(&chosen, length, full_stop, ends_word, temperature)
+                self.generate_batch(&chosen, length, ends, temperature)
             })
             .collect::<Result<_>>()?;
         let mut generated = vec![Vec::new(); jobs.len()];
@@ -352,8 +365,7 @@ impl Generator {
         &self,
         jobs: &[&Job<'_>],
         length: usize,
-        full_stop: &[u32],
-        ends_word: &[bool],
+        ends: &Ends,
         temperature: f64,
     ) -> Result<Vec<Vec<u32>>> {
         let sampling = Sampling::All { temperature };
@@ -392,9 +404,9 @@ impl Generator {
                         }
                     })
                     .context("logits are not finite")?;
-                let ends = ends_word.get(token as usize).copied().unwrap_or(true);
+                let ends_word = ends.words.get(token as usize).copied().unwrap_or(true);
                 let over = match job.until {
-                    Until::Word => token == SEP || ends && !text.is_empty(),
+                    Until::Word => token == SEP || ends_word && !text.is_empty(),
                     Until::Sentence => token == SEP,
                 };
                 if over {
@@ -403,7 +415,7 @@ impl Generator {
                 }
                 text.push(token);
                 next[at] = token;
-                let stopped = job.until == Until::Sentence && text.ends_with(full_stop);
+                let stopped = job.until == Until::Sentence && ends.with_full_stop(text);
                 done[at] = stopped || text.len() >= job.limit;
             }
             // the library's tables of angles end there

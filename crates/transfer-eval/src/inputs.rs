@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use corpus::tables::{BridgeRow, LexiconRow, MetricRow, ProbeRow, ScoreRow, SegmentationRow};
 use corpus::{Input, Language, Stage, Table, read_rows, scan_documents};
-use lm::{Checkpoint, Tokenizer};
+use lm::{Checkpoint, SplitIds, Tokenizer};
 
 use crate::aggregate::Evidence;
 use crate::evaluate::Settings;
@@ -49,6 +49,12 @@ impl Inputs {
     /// TOK's tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         Ok(Tokenizer::load(&self.tok.file("tokenizer.json")?)?)
+    }
+
+    /// How TOK splits its ids between texts.
+    pub fn split_ids(&self) -> Result<SplitIds> {
+        SplitIds::of_configuration(&self.tok.manifest().configuration)
+            .with_context(|| self.tok.path().display().to_string())
     }
 
     /// MODEL's checkpoints by step.

@@ -31,6 +31,9 @@ pub struct Items {
     pub beyond: BTreeMap<usize, Vec<String>>,
     /// Cloze rows that share templates and candidates, in order of the group's name.
     pub groups: Vec<Vec<usize>>,
+    /// By row, the first probe of its item. The halves of a crossed item are one, and so are clozes that are calibrated
+    /// together: their scores are compared, so they are written with the same ids.
+    pub item_of: Vec<u32>,
 }
 
 /// An item with two alternatives.
@@ -85,6 +88,7 @@ impl Items {
             ladders: vec![],
             beyond: BTreeMap::new(),
             groups: vec![],
+            item_of: vec![],
         };
         for row in 0..items.probes.len() {
             let probe = &items.probes[row];
@@ -113,6 +117,7 @@ impl Items {
             }
         }
         items.groups = groups(&items.probes, &items.clozes)?;
+        items.item_of = items_of(&items);
         Ok(items)
     }
 
@@ -247,6 +252,25 @@ fn differing_word(candidates: &[String], forms: &[String]) -> Option<usize> {
     (0..first.len()).find(|&place| first[place] == forms[0] && holds(place))
 }
 
+/// By row, the lowest probe number of those it is compared with.
+fn items_of(items: &Items) -> Vec<u32> {
+    let mut item_of: Vec<u32> = items.probes.iter().map(|probe| probe.probe).collect();
+    let crossed = items
+        .alternatives
+        .iter()
+        .filter_map(|alternative| match alternative.rows {
+            AlternativeRows::Single(_) => None,
+            AlternativeRows::Crossed(one, other) => Some(vec![one, other]),
+        });
+    for rows in crossed.chain(items.groups.iter().cloned()) {
+        let first = rows.iter().map(|&row| items.probes[row].probe).min();
+        for row in rows {
+            item_of[row] = first.unwrap_or_default();
+        }
+    }
+    item_of
+}
+
 /// Rows by calibration group. Every row of a group must have the same forms in the same order: a calibrated score
 /// subtracts a form's mean over the group.
 fn groups(probes: &[ProbeRow], clozes: &[Cloze]) -> Result<Vec<Vec<usize>>> {
@@ -298,6 +322,7 @@ mod tests {
             .collect();
         assert_eq!(found, [(1, 1, false), (0, 2, true)]);
         assert_eq!(items.groups, [vec![3], vec![4]]);
+        assert_eq!(items.item_of, [0, 1, 1, 3, 4]);
     }
 
     fn refusal(rows: Vec<ProbeRow>) -> String {

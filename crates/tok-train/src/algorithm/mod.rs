@@ -12,6 +12,7 @@
 
 pub mod bpe;
 pub mod byte_level;
+pub mod twins;
 pub mod unigram;
 
 use std::collections::BTreeSet;

@@ -278,6 +278,98 @@ fn masked_forms_are_seen_only_when_asked_for() {
 }
 
 #[test]
+fn twins_keep_the_segmentation_and_cut_every_bridge_or_none() {
+    let place = Place::new(Oddity::default());
+    let rows = |out: &str| -> (Vec<SegmentationRow>, Vec<BridgeRow>) {
+        let input = Input::open(&place.path(out), Stage::Tok).unwrap();
+        (
+            read_rows(&input.file("segmentation.parquet").unwrap()).unwrap(),
+            read_rows(&input.file("bridges.parquet").unwrap()).unwrap(),
+        )
+    };
+    for algorithm in ALGORITHMS {
+        let train = |out: &str, split: &str| {
+            let flags = [
+                "--algorithm",
+                algorithm,
+                "--vocab-size",
+                "300",
+                "--split-ids",
+                split,
+            ];
+            let out = format!("{algorithm}-{out}");
+            (place.trained(&out, &flags)["measured"].clone(), rows(&out))
+        };
+        let (plain, (forms, bridges)) = train("none", "none");
+        let size = plain["vocab_size"].as_u64().unwrap();
+        let shift = size as u32 - 3;
+        let (document, (forms_document, bridges_document)) = train("document", "document");
+        let (language, (forms_language, bridges_language)) = train("language", "language");
+        for split in [&document, &language] {
+            assert_eq!(split["vocab_size"], 2 * size - 3, "{algorithm}");
+            assert_eq!(split["trained_vocab_size"], size);
+            assert_eq!(split["filled"], plain["filled"]);
+        }
+        assert_eq!((&forms, &bridges), (&forms_document, &bridges_document));
+        assert!(bridges.iter().any(|row| row.shared_mass > 0.0));
+        assert!(
+            bridges_language
+                .iter()
+                .all(|row| row.shared_mass.abs() < 1e-12
+                    && row.ordered.abs() < 1e-12
+                    && row.shared_mass_corrected.abs() < 1e-12)
+        );
+
+        let path = place.path(&format!("{algorithm}-language/tokenizer.json"));
+        let tokenizer = tokenizers::Tokenizer::from_file(&path).unwrap();
+        assert_eq!(tokenizer.get_vocab_size(false) as u64, 2 * size - 3);
+        for (own, split) in forms.iter().zip(&forms_language) {
+            let twin = split.language == Language::Minority;
+            let ids: Vec<u32> = own
+                .ids
+                .iter()
+                .map(|id| id + if twin { shift } else { 0 })
+                .collect();
+            assert_eq!(split.ids, ids, "{algorithm}");
+            // Text is cut into first copies; twins are the same text, to Python's eyes too.
+            assert_eq!(
+                tokenizer
+                    .encode(own.form.as_str(), false)
+                    .unwrap()
+                    .get_ids(),
+                own.ids
+            );
+            assert_eq!(tokenizer.decode(&split.ids, true).unwrap(), own.form);
+            let mark = if twin { "\u{E000}" } else { "" };
+            let tokens: Vec<String> = own.tokens.iter().map(|t| format!("{t}{mark}")).collect();
+            assert_eq!(split.tokens, tokens);
+        }
+        // What the model reads is what the lab's own reader makes of it.
+        let tokenizer = lm::Tokenizer::load(&path).unwrap();
+        assert_eq!(tokenizer.twin_shift(), Some(shift));
+        let encoder = lm::Encoder::new(&tokenizer, lm::SplitIds::Language, seed::Seed(1)).unwrap();
+        for row in forms_language.iter().filter(|row| !row.form.is_empty()) {
+            let is_minority = row.language == Language::Minority;
+            let copy = encoder.copy(is_minority, lm::TextKind::Forms, 0);
+            assert_eq!(encoder.encode(&row.form, copy).unwrap(), row.ids);
+        }
+    }
+    let said = stderr(&place.train("loud", &["--split-ids", "language", "--quiet"]));
+    assert!(said.contains("--split-ids language: a control"), "{said}");
+    let shown = Command::new(env!("CARGO_BIN_EXE_tok-train"))
+        .current_dir(place.0.path())
+        .args(["show", "loud", "0"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("IDS SPLIT BY LANGUAGE") && shown.contains('′'),
+        "{shown}"
+    );
+    assert!(!shown.contains("[▁"), "nothing is shared: {shown}");
+}
+
+#[test]
 fn a_leaking_language_is_refused() {
     let place = Place::new(Oddity {
         leak: true,

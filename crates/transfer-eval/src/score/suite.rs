@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use corpus::{Condition, Language};
-use lm::{SEP, Tokenizer};
+use lm::{Encoder, IdCopy, SEP, TextKind, Tokenizer};
 use rayon::prelude::*;
 use seed::Seed;
 
@@ -71,15 +71,16 @@ impl Suite {
     pub fn new(
         items: &Items,
         texts: &[Text],
-        tokenizer: &Tokenizer,
+        encoder: &Encoder<'_>,
         context: usize,
         seed: Seed,
     ) -> Result<Suite> {
         let encode = |row: usize| -> Result<Vec<Vec<u32>>> {
             let probe = &items.probes[row];
+            let copy = copy_of(items, row, encoder);
             let mut sequences = Vec::with_capacity(probe.candidates.len() + 1);
             for candidate in &probe.candidates {
-                let ids = tokenizer.sequence(candidate)?;
+                let ids = encoder.sequence(candidate, copy)?;
                 ensure!(
                     ids.len() <= usize::from(u16::MAX),
                     "probe {}: a candidate of {} tokens is no sentence",
@@ -89,7 +90,7 @@ impl Suite {
                 sequences.push(ids);
             }
             for sentence in items.beyond.get(&row).into_iter().flatten() {
-                sequences.push(tokenizer.sequence(sentence)?);
+                sequences.push(encoder.sequence(sentence, copy)?);
             }
             if items.ladders.binary_search(&row).is_ok() {
                 sequences.push(shuffled(&sequences[0], seed, probe.probe));
@@ -114,11 +115,11 @@ impl Suite {
         Ok(Suite {
             candidates: encoded.iter().map(place).collect(),
             sequences: places.keys().map(|ids| ids.to_vec()).collect(),
-            words: words(items, tokenizer)?,
-            ends_word: ends_word(tokenizer),
+            words: words(items, encoder)?,
+            ends_word: ends_word(encoder.tokenizer()),
             documents: texts
                 .par_iter()
-                .map(|text| document(text, tokenizer, context))
+                .map(|text| document(text, encoder, context))
                 .collect::<Result<_>>()?,
         })
     }
@@ -139,15 +140,28 @@ impl Suite {
     }
 }
 
+/// The copy of its ids in which everything about a probe's item is written.
+pub fn copy_of(items: &Items, row: usize, encoder: &Encoder<'_>) -> IdCopy {
+    let is_minority = items.probes[row].language == Language::Minority;
+    encoder.copy(is_minority, TextKind::Item, items.item_of[row].into())
+}
+
+/// The copy of a validation document: where chance decides, the same in both languages.
+pub fn copy_of_text(text: &Text, encoder: &Encoder<'_>) -> IdCopy {
+    let is_minority = text.language == Language::Minority;
+    encoder.copy(is_minority, TextKind::Validation, text.document)
+}
+
 /// The gold word of every cloze that generation continues, after its context.
-fn words(items: &Items, tokenizer: &Tokenizer) -> Result<Vec<NextWord>> {
+fn words(items: &Items, encoder: &Encoder<'_>) -> Result<Vec<NextWord>> {
     let mut words = Vec::new();
     for &condition in Condition::ALL {
         for cloze in generated::continued(items, condition) {
+            let copy = copy_of(items, cloze.row, encoder);
             let mut ids = vec![SEP];
-            ids.extend(tokenizer.encode(&context(items, cloze))?);
+            ids.extend(encoder.encode(&context(items, cloze), copy)?);
             let context = ids.len();
-            ids.extend(tokenizer.encode(generated::gold_form(items, cloze))?);
+            ids.extend(encoder.encode(generated::gold_form(items, cloze), copy)?);
             words.push(NextWord {
                 row: cloze.row,
                 ids,
@@ -163,7 +177,8 @@ pub fn context(items: &Items, cloze: &Cloze) -> String {
     before(&items.probe(cloze).candidates[cloze.gold], cloze.word)
 }
 
-/// By token: whether the word before it is over. Words are marked at their start, by `▁` or by byte-level BPE's `Ġ`.
+/// By token: whether the word before it is over. Words are marked at their start, by `▁` or by byte-level BPE's `Ġ`, in
+/// either copy of the ids.
 pub fn ends_word(tokenizer: &Tokenizer) -> Vec<bool> {
     let ends = |id: usize| {
         let token = tokenizer.token(id as u32).unwrap_or_default();
@@ -172,10 +187,11 @@ pub fn ends_word(tokenizer: &Tokenizer) -> Vec<bool> {
     (0..tokenizer.vocab_size()).map(ends).collect()
 }
 
-fn document(text: &Text, tokenizer: &Tokenizer, context: usize) -> Result<Document> {
+fn document(text: &Text, encoder: &Encoder<'_>, context: usize) -> Result<Document> {
+    let copy = copy_of_text(text, encoder);
     let mut pieces: Vec<Vec<u32>> = vec![vec![SEP]];
     for sentence in sentences(&text.text) {
-        let ids = tokenizer.encode(sentence)?;
+        let ids = encoder.encode(sentence, copy)?;
         let piece = pieces.last_mut().context("there is always a piece")?;
         // one more token is predicted after the piece's own
         if piece.len() > 1 && piece.len() + ids.len() > context {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use command::Table;
 use corpus::tables::{BridgeRow, LexiconRow, ScoreRow, SegmentationRow};
 use corpus::{Language, ProbeSet};
+use lm::split_ids::TWIN_MARK;
 
 use crate::items::Items;
 use crate::ranking::Standing;
@@ -77,7 +78,9 @@ impl Sources {
                 row.form.clone(),
                 crate::lexicon::condition(row).to_string(),
                 number(row.ldn.map(f64::from)),
-                segmented.map_or("–".to_owned(), |segmented| segmented.tokens.join(" ")),
+                segmented.map_or("–".to_owned(), |segmented| {
+                    segmented.tokens.join(" ").replace(TWIN_MARK, "′")
+                }),
             ]);
         }
         if !any {

@@ -40,7 +40,7 @@ fn evaluate_larger(n: u16, judge: impl Fn(&[u32]) -> f64) -> Vec<MetricRow> {
         &words.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     let items = Items::new(probes).unwrap();
-    let suite = Suite::new(&items, &[], &tokenizer, 64, Seed(1)).unwrap();
+    let suite = Suite::new(&items, &[], &Encoder::plain(&tokenizer), 64, Seed(1)).unwrap();
     let rows = StepRows {
         scores: score(&Judge(judge), &suite, &items, 7).unwrap(),
         ..StepRows::default()

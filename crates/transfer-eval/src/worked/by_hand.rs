@@ -148,7 +148,7 @@ fn type_reachability_ranks_within_the_whole_lexicon() {
     let mut items = Items::new(probes).unwrap();
     items.offer(&nouns).unwrap();
     assert_eq!(items.beyond[&0], ["x v ."]);
-    let suite = Suite::new(&items, &[], &tokenizer, 64, Seed(1)).unwrap();
+    let suite = Suite::new(&items, &[], &Encoder::plain(&tokenizer), 64, Seed(1)).unwrap();
     let rows = StepRows {
         scores: score(&bigram(), &suite, &items, 7).unwrap(),
         ..StepRows::default()
@@ -188,7 +188,7 @@ fn auc_compares_masked_with_seen_forms() {
     let directory = tempfile::tempdir().unwrap();
     let tokenizer = word_tokenizer(directory.path(), &WORDS);
     let items = Items::new(probes).unwrap();
-    let suite = Suite::new(&items, &[], &tokenizer, 64, Seed(1)).unwrap();
+    let suite = Suite::new(&items, &[], &Encoder::plain(&tokenizer), 64, Seed(1)).unwrap();
     let mut lexicon = lexicon();
     lexicon
         .iter_mut()

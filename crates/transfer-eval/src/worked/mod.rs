@@ -1,16 +1,18 @@
 //! Worked examples: whole evaluations of models whose probabilities are known, through the code that scores checkpoints.
 //!
 //! [`by_hand`]: a bigram model, every metric against its value computed by hand; [`bounds`]: models that know
-//! everything, nothing, or answer NaN.
+//! everything, nothing, or answer NaN; [`twins`]: ids that are split.
 
 mod bounds;
 mod by_hand;
+mod twins;
 
 use std::collections::HashMap;
 
 use anyhow::Result;
 use corpus::tables::{ContinuationRow, LexiconRow, MetricRow, ProbeRow, SampleRow};
 use corpus::{Category, Condition, Language, ProbeSet};
+use lm::{Encoder, SplitIds, Tokenizer};
 use seed::Seed;
 
 use crate::aggregate::{Evidence, StepRows};
@@ -123,6 +125,17 @@ fn probes() -> Vec<ProbeRow> {
 fn evaluate(model: &impl LanguageModel, probes: Vec<ProbeRow>, more: StepRows) -> Vec<MetricRow> {
     let directory = tempfile::tempdir().unwrap();
     let tokenizer = word_tokenizer(directory.path(), &WORDS);
+    evaluate_with(&tokenizer, SplitIds::None, model, probes, more)
+}
+
+fn evaluate_with(
+    tokenizer: &Tokenizer,
+    split: SplitIds,
+    model: &impl LanguageModel,
+    probes: Vec<ProbeRow>,
+    more: StepRows,
+) -> Vec<MetricRow> {
+    let encoder = Encoder::new(tokenizer, split, Seed(1)).unwrap();
     let items = Items::new(probes).unwrap();
     let text = |language| Text {
         document: 0,
@@ -130,7 +143,7 @@ fn evaluate(model: &impl LanguageModel, probes: Vec<ProbeRow>, more: StepRows) -
         text: "x u . y v .".to_owned(),
     };
     let texts = [text(Language::Majority), text(Language::Minority)];
-    let suite = Suite::new(&items, &texts, &tokenizer, 64, Seed(1)).unwrap();
+    let suite = Suite::new(&items, &texts, &encoder, 64, Seed(1)).unwrap();
     let rows = StepRows {
         scores: score(model, &suite, &items, 7).unwrap(),
         documents: score_documents(model, &suite, 7).unwrap(),
