@@ -7,7 +7,7 @@ DEMO := out/demo
 BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test doc bench bench-train clean-demo interop build-cuda gpu slurm
+.PHONY: help build demo test doc bench bench-train torture samples check-deps fuzz clean-demo interop build-cuda gpu slurm
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -33,6 +33,20 @@ bench: ## benchmarks of every crate that has some
 
 bench-train: ## training speed beside PyTorch, text preparation beside tokenizers (own Python environment, 1 GB)
 	@scripts/bench-train.sh
+
+torture: ## try to break every stage: signals, full disks, damaged files, races (docs/reliability.md; 25 minutes)
+	@$(CARGO) build --release --locked $(BINARIES) --bin torture
+	@target/release/torture
+
+samples: build ## write tests/samples/format-1 anew (only while that format is unreleased)
+	@tests/samples/regenerate.sh
+
+check-deps: ## licences, sources and advisories of dependencies, and unused ones (cargo-deny, cargo-machete)
+	$(CARGO) deny --locked check
+	$(CARGO) machete
+
+fuzz: ## every fuzz target for SECONDS_EACH=600 (cargo-fuzz and a nightly toolchain)
+	@fuzz/run.sh
 
 clean-demo: ## delete the demo's results
 	rm -rf $(DEMO)

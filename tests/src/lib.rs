@@ -1,4 +1,10 @@
-//! What the end-to-end tests share: the built binaries, run in a temporary directory.
+//! What the end-to-end tests share: the built binaries, run in a temporary directory; and what torture needs: commands
+//! under limits, directories compared, files damaged.
+
+pub mod corruption;
+pub mod directory;
+pub mod mutation;
+pub mod process;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,6 +18,11 @@ pub struct Lab {
 /// The project's own folder.
 pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The committed sample of the newest format of each directory: `lang`, `tok`, `model`, `eval`.
+pub fn samples() -> PathBuf {
+    project().join("tests/samples/format-1")
 }
 
 impl Lab {
@@ -41,6 +52,11 @@ impl Lab {
         }
     }
 
+    /// The directory of the built binaries.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
+    }
+
     /// A path inside the directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -49,17 +65,31 @@ impl Lab {
     /// Runs `name` with arguments separated by spaces; relative paths are inside the directory, and `WORLDS`
     /// stands for the project's worlds.
     pub fn run(&self, name: &str, arguments: &str) -> Output {
+        let mut command = self.command(name, arguments);
+        command.output().expect("the binary starts")
+    }
+
+    /// As [`Lab::run`], with a variable in the environment.
+    pub fn run_with(&self, variable: &str, value: &str, name: &str, arguments: &str) -> Output {
+        let mut command = self.command(name, arguments);
+        command
+            .env(variable, value)
+            .output()
+            .expect("the binary starts")
+    }
+
+    fn command(&self, name: &str, arguments: &str) -> Command {
         let worlds = project().join("data/worlds");
         let arguments = arguments
             .split_whitespace()
             .map(|argument| argument.replace("WORLDS", &worlds.to_string_lossy()));
-        Command::new(self.binaries.join(name))
+        let mut command = Command::new(self.binaries.join(name));
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG")
-            .env("XDG_CACHE_HOME", self.path("cache"))
-            .output()
-            .expect("the binary starts")
+            .env("XDG_CACHE_HOME", self.path("cache"));
+        command
     }
 
     /// Runs a command that must succeed; returns its standard output.

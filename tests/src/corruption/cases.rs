@@ -1,0 +1,494 @@
+//! Which file is damaged, who reads it, and what makes its checksums fit again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::directory::{copy, remove, reseal};
+use crate::process::{Program, words};
+
+/// What vouches for a file's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// The manifest of its directory, itself vouched for by those of later stages.
+    Manifest(&'static [&'static str]),
+    /// BLAKE3 in its last 32 bytes: model-train's resume state.
+    Tail,
+    /// BLAKE3 at bytes 8 to 40, over the rest: prepared text.
+    Head,
+    /// The seal of its folder: transfer-eval's resume state.
+    Folder,
+    /// Nothing: people write it, or it may be lost without harm.
+    None,
+}
+
+impl Seal {
+    /// Makes the checksums of a changed file fit.
+    pub fn mend(self, root: &Path, name: &str) -> Result<()> {
+        let path = root.join(name);
+        match self {
+            Seal::Manifest(roles) => {
+                let file = name.split_once('/').map_or(name, |(_, file)| file);
+                reseal(root, roles, file)
+            }
+            Seal::Tail => {
+                let Ok(mut bytes) = std::fs::read(&path) else {
+                    return Ok(());
+                };
+                bytes.truncate(bytes.len().saturating_sub(32));
+                let hash = blake3::hash(&bytes);
+                bytes.extend_from_slice(hash.as_bytes());
+                Ok(std::fs::write(&path, bytes)?)
+            }
+            Seal::Head => {
+                let Ok(mut bytes) = std::fs::read(&path) else {
+                    return Ok(());
+                };
+                if bytes.len() >= 88 {
+                    let mut hasher = blake3::Hasher::new();
+                    hasher.update(&bytes[88..]).update(&bytes[40..88]);
+                    bytes[8..40].copy_from_slice(hasher.finalize().as_bytes());
+                }
+                Ok(std::fs::write(&path, bytes)?)
+            }
+            Seal::Folder => {
+                // A directory in the file's place cannot be sealed.
+                path.parent().map(corpus::seal).transpose().ok();
+                Ok(())
+            }
+            Seal::None => Ok(()),
+        }
+    }
+}
+
+/// One file and one command that reads it.
+pub struct Case {
+    /// The file, below the root; a `*` stands for one name.
+    pub file: &'static str,
+    /// The command in short.
+    pub reader: &'static str,
+    /// The command.
+    pub command: &'static str,
+    /// What it writes.
+    pub writes: Option<&'static str>,
+    /// Everything that is put back before each run, what it writes among it.
+    pub touched: &'static [&'static str],
+    /// What vouches for the file.
+    pub seal: Seal,
+}
+
+impl Case {
+    /// As it is, and with fitting checksums where there are any.
+    pub fn modes(&self) -> &'static [bool] {
+        if self.seal == Seal::None {
+            &[false]
+        } else {
+            &[false, true]
+        }
+    }
+
+    /// What an error may call the file by: its name, or for a manifest its directory.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let name = self.file.rsplit('/').next().unwrap_or(self.file);
+        let name = name.split('*').next().unwrap_or(name);
+        let directory = self.file.split('/').next().unwrap_or(self.file);
+        let by_directory = matches!(name, "manifest.json" | "runs.parquet");
+        [Some(name), by_directory.then_some(directory)]
+            .into_iter()
+            .flatten()
+    }
+}
+
+const LANG: Seal = Seal::Manifest(&["lang", "tok", "model", "eval"]);
+const TOK: Seal = Seal::Manifest(&["tok", "model", "eval"]);
+const MODEL: Seal = Seal::Manifest(&["model", "eval"]);
+const EVAL: Seal = Seal::Manifest(&["eval"]);
+const REPORT: Seal = Seal::Manifest(&["report"]);
+
+/// Damage to one of these stays within them.
+const CHAIN: &[&str] = &[
+    "lang",
+    "tok",
+    "model",
+    "eval",
+    "out",
+    "out.partial",
+    "cache",
+];
+
+const TOK_TRAIN: &str = "tok-train --lang lang --vocab-size 64 --out out --quiet";
+const MODEL_TRAIN: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 2 \
+    --batch-size 2 --seq-len 32 --checkpoints 2 --validation-documents 4 --threads 1 --out out --quiet";
+const EVALUATE: &str = "transfer-eval --lang lang --tok tok --model model --samples 2 --draws 2 --validation-pairs 4 \
+    --bootstrap 5 --threads 1 --out out --quiet";
+const AUDIT: &str = "lang-gen audit lang --quiet";
+const EXPORT: &str = "lang-gen export-blimp lang";
+const SHOW_LANG: &str = "lang-gen show lang";
+const SHOW_TOK: &str = "tok-train show tok 0 1 2";
+const SHOW_EVAL: &str = "transfer-eval show eval";
+const AGGREGATE: &str = "transfer-eval aggregate eval --lang lang --tok tok";
+const REPORT_EVAL: &str = "study report eval --out out --quiet";
+const REPORT_AGAIN: &str = "study report report --out out --quiet";
+const RESUME_MODEL: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 400 \
+    --batch-size 2 --seq-len 32 --checkpoints 12 --validation-documents 4 --threads 1 --out begun-model --resume --quiet";
+const RESUME_EVAL: &str = "transfer-eval --lang lang --tok tok --model model --samples 50 --draws 2 --validation-pairs 4 \
+    --bootstrap 5 --threads 1 --out begun-eval --resume --quiet";
+
+const fn case(file: &'static str, reader: &'static str, command: &'static str, seal: Seal) -> Case {
+    Case {
+        file,
+        reader,
+        command,
+        writes: Some("out"),
+        touched: CHAIN,
+        seal,
+    }
+}
+
+const fn begun(file: &'static str, command: &'static str, seal: Seal) -> Case {
+    const TOUCHED: &[&str] = &[
+        "begun-model",
+        "begun-model.partial",
+        "begun-eval",
+        "begun-eval.partial",
+    ];
+    let is_model = file.as_bytes()[6] == b'm';
+    Case {
+        file,
+        reader: if is_model {
+            "model-train --resume"
+        } else {
+            "transfer-eval --resume"
+        },
+        command,
+        writes: Some(if is_model {
+            "begun-model"
+        } else {
+            "begun-eval"
+        }),
+        touched: TOUCHED,
+        seal,
+    }
+}
+
+const fn written(file: &'static str, reader: &'static str, command: &'static str) -> Case {
+    const TOUCHED: &[&str] = &["input", "plan", "out", "out.partial", "planned"];
+    Case {
+        file,
+        reader,
+        command,
+        writes: Some("out"),
+        touched: TOUCHED,
+        seal: Seal::None,
+    }
+}
+
+/// Every file between stages, with those who read it.
+pub const CASES: &[Case] = &[
+    case("lang/manifest.json", "tok-train", TOK_TRAIN, LANG),
+    case("lang/world.json", "lang-gen audit", AUDIT, LANG),
+    case("lang/world.json", "lang-gen show", SHOW_LANG, LANG),
+    case("lang/world.json", "transfer-eval", EVALUATE, LANG),
+    case("lang/lexicon.parquet", "tok-train", TOK_TRAIN, LANG),
+    case("lang/lexicon.parquet", "lang-gen audit", AUDIT, LANG),
+    case("lang/lexicon.parquet", "transfer-eval", EVALUATE, LANG),
+    case("lang/facts.parquet", "lang-gen audit", AUDIT, LANG),
+    case(
+        "lang/train-00000-of-00002.parquet",
+        "tok-train",
+        TOK_TRAIN,
+        LANG,
+    ),
+    case(
+        "lang/train-00000-of-00002.parquet",
+        "model-train",
+        MODEL_TRAIN,
+        LANG,
+    ),
+    case(
+        "lang/train-00000-of-00002.parquet",
+        "lang-gen audit",
+        AUDIT,
+        LANG,
+    ),
+    case("lang/validation.parquet", "model-train", MODEL_TRAIN, LANG),
+    case("lang/validation.parquet", "transfer-eval", EVALUATE, LANG),
+    case("lang/probes.parquet", "transfer-eval", EVALUATE, LANG),
+    case("lang/probes.parquet", "lang-gen export-blimp", EXPORT, LANG),
+    case("lang/probes.parquet", "study report", REPORT_EVAL, LANG),
+    case("tok/manifest.json", "model-train", MODEL_TRAIN, TOK),
+    case("tok/tokenizer.json", "model-train", MODEL_TRAIN, TOK),
+    case("tok/segmentation.parquet", "tok-train show", SHOW_TOK, TOK),
+    case("tok/bridges.parquet", "tok-train show", SHOW_TOK, TOK),
+    case("tok/bridges.parquet", "transfer-eval", EVALUATE, TOK),
+    case("tok/summary.parquet", "study report", REPORT_EVAL, TOK),
+    case("model/manifest.json", "transfer-eval", EVALUATE, MODEL),
+    case(
+        "model/checkpoints/step-000004/config.json",
+        "transfer-eval",
+        EVALUATE,
+        MODEL,
+    ),
+    case(
+        "model/checkpoints/step-000004/model.safetensors",
+        "transfer-eval",
+        EVALUATE,
+        MODEL,
+    ),
+    case(
+        "model/checkpoints/step-000004/tokenizer.json",
+        "transfer-eval",
+        EVALUATE,
+        MODEL,
+    ),
+    case(
+        "model/checkpoints/step-000004/tokenizer_config.json",
+        "transfer-eval",
+        EVALUATE,
+        MODEL,
+    ),
+    case(
+        "model/checkpoints/step-000004/generation_config.json",
+        "transfer-eval",
+        EVALUATE,
+        MODEL,
+    ),
+    case("eval/manifest.json", "transfer-eval show", SHOW_EVAL, EVAL),
+    case(
+        "eval/metrics.parquet",
+        "transfer-eval show",
+        SHOW_EVAL,
+        EVAL,
+    ),
+    case("eval/metrics.parquet", "study report", REPORT_EVAL, EVAL),
+    case(
+        "eval/scores.parquet",
+        "transfer-eval aggregate",
+        AGGREGATE,
+        EVAL,
+    ),
+    case("eval/scores.parquet", "study report", REPORT_EVAL, EVAL),
+    case(
+        "eval/validation_scores.parquet",
+        "transfer-eval aggregate",
+        AGGREGATE,
+        EVAL,
+    ),
+    case(
+        "eval/samples.parquet",
+        "transfer-eval aggregate",
+        AGGREGATE,
+        EVAL,
+    ),
+    case(
+        "eval/continuations.parquet",
+        "transfer-eval aggregate",
+        AGGREGATE,
+        EVAL,
+    ),
+    case(
+        "eval/alignment.parquet",
+        "transfer-eval aggregate",
+        AGGREGATE,
+        EVAL,
+    ),
+    Case {
+        file: "report/manifest.json",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    Case {
+        file: "report/runs.parquet",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    Case {
+        file: "report/metrics.parquet",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    Case {
+        file: "report/concepts.parquet",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    Case {
+        file: "report/claims.parquet",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    Case {
+        file: "report/statistics.parquet",
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: REPORTS,
+        seal: REPORT,
+    },
+    begun(
+        "begun-model.partial/configuration.json",
+        RESUME_MODEL,
+        Seal::None,
+    ),
+    begun("begun-model.partial/resume/state", RESUME_MODEL, Seal::Tail),
+    begun(
+        "begun-eval.partial/configuration.json",
+        RESUME_EVAL,
+        Seal::None,
+    ),
+    begun(
+        "begun-eval.partial/resume/step-000000/scores.parquet",
+        RESUME_EVAL,
+        Seal::Folder,
+    ),
+    Case {
+        file: "cache/in-vitro-lab/text-*.words",
+        reader: "model-train",
+        command: MODEL_TRAIN,
+        writes: Some("out"),
+        touched: CHAIN,
+        seal: Seal::Head,
+    },
+    written(
+        "input/worlds/world.toml",
+        "lang-gen",
+        "lang-gen --world input/worlds/world.toml --documents 20 --out out --quiet",
+    ),
+    written(
+        "input/grammars/core.grammar",
+        "lang-gen",
+        "lang-gen --world input/worlds/world.toml --documents 20 --out out --quiet",
+    ),
+    written(
+        "input/study.toml",
+        "study plan",
+        "study plan input/study.toml --out planned",
+    ),
+    written("plan/runs.parquet", "study status", "study status plan"),
+    written(
+        "plan/study.toml",
+        "study report",
+        "study report plan --out out",
+    ),
+];
+
+const REPORTS: &[&str] = &["report", "out", "out.partial"];
+
+/// A study whose plan is damaged.
+const STUDY: &str = r#"
+description = "small"
+
+[base.lang]
+world = "worlds/world.toml"
+lexical_distance = 0.3
+
+[base.model]
+max_steps = 6
+learning_rate = 0.01
+
+[grid.tok]
+vocab_size = [64, 128]
+regime = ["balanced", "alpha=0.3"]
+
+[[control]]
+name = "char"
+tok.algorithm = "char"
+tok.regime = "proportional"
+"#;
+
+/// Puts the samples at the program's directory, and beside them what they do not hold: a report, a plan, runs begun.
+pub fn prepare<'a>(program: &Program, cases: impl Iterator<Item = &'a Case>) -> Result<()> {
+    let root = &program.directory;
+    let samples = crate::samples();
+    for name in ["lang", "tok", "model", "eval"] {
+        copy(&samples.join(name), &root.join(name))?;
+    }
+    let project = crate::project();
+    std::fs::create_dir_all(root.join("input/worlds"))?;
+    std::fs::create_dir_all(root.join("input/grammars"))?;
+    let world = std::fs::read_to_string(project.join("tests/samples/world.toml"))?;
+    let world = world.replace("../../data/grammars", "../grammars");
+    std::fs::write(root.join("input/worlds/world.toml"), world)?;
+    std::fs::copy(
+        project.join("data/grammars/core.grammar"),
+        root.join("input/grammars/core.grammar"),
+    )?;
+    std::fs::write(root.join("input/study.toml"), STUDY)?;
+    let files: Vec<&str> = cases.map(|case| case.file).collect();
+    let any = |start: &str| files.iter().any(|file| file.starts_with(start));
+    if any("report/") {
+        program.ok(&words("study report eval --out report --quiet"))?;
+    }
+    if any("plan/") {
+        program.ok(&words("study plan input/study.toml --out plan --quiet"))?;
+        // A report needs one finished run: the sample's directories under the first run's names.
+        finish_one_run(root)?;
+    }
+    if any("cache/") {
+        program.ok(&words(MODEL_TRAIN))?;
+        remove(&root.join("out"))?;
+    }
+    if any("begun-model") {
+        begin(program, RESUME_MODEL, "begun-model", "resume/state")?;
+    }
+    if any("begun-eval") {
+        begin(program, RESUME_EVAL, "begun-eval", "resume/step-000000")?;
+    }
+    Ok(())
+}
+
+fn finish_one_run(root: &Path) -> Result<()> {
+    let makefile = std::fs::read_to_string(root.join("plan/Makefile"))?;
+    let line = makefile
+        .lines()
+        .find(|line| line.starts_with("artifacts/eval-") && line.contains('|'))
+        .context("plan/Makefile: no evaluation")?;
+    for target in line.split_whitespace() {
+        let Some(name) = target
+            .trim_end_matches(':')
+            .strip_prefix("artifacts/")
+            .and_then(|rest| rest.strip_suffix("/manifest.json"))
+        else {
+            continue;
+        };
+        let role = name.split('-').next().unwrap_or(name);
+        copy(&root.join(role), &root.join("plan/artifacts").join(name))?;
+    }
+    Ok(())
+}
+
+/// Starts a run and kills it once it has left something to go on from.
+fn begin(program: &Program, command: &str, out: &str, sign: &str) -> Result<()> {
+    for _ in 0..50 {
+        let partial = program.directory.join(format!("{out}.partial"));
+        let sign = partial.join(sign);
+        let mut running = program.start(&words(command))?;
+        while !sign.exists() && !running.is_over() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        running.kill();
+        running.wait()?;
+        if sign.exists() && !partial.join("manifest.json").exists() {
+            return Ok(());
+        }
+        remove(&program.directory.join(out))?;
+        remove(&partial)?;
+    }
+    bail!("{out}: could not be killed half-way")
+}
