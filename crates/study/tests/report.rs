@@ -10,7 +10,11 @@ use corpus::{
 };
 use serde_json::json;
 use study::artifact::Stage;
+use study::knobs::Setting;
 use study::plan::runs::{PlannedRun, read};
+use study::report::data::names;
+use study::report::gather::gather;
+use study::report::summary::{main_runs, shown_value};
 use study::{plan, report, status};
 
 const WORLD: &str = "name = \"invented\"\ngrammar = \"g.grammar\"\n[divergence]\ndistance = 0.2\n";
@@ -58,7 +62,8 @@ fn publish(
         .filter(|role| *role < stage)
         .map(input)
         .collect();
-    let configuration = json!({ "invented": true });
+    let split_ids = run.knobs.get("tok.split_ids").map(ToString::to_string);
+    let configuration = json!({ "invented": true, "split_ids": split_ids });
     let request = Request {
         out: &out,
         force: false,
@@ -102,7 +107,8 @@ fn knobs(run: &PlannedRun) -> Knobs {
             .get(name)
             .and_then(|value| value.to_string().parse::<f64>().ok())
     };
-    let vocab = number("tok.vocab_size").unwrap_or(30.0);
+    // The text does not fill 2048: a larger size leads to the same tokenizer.
+    let vocab = number("tok.vocab_size").unwrap_or(30.0).min(2048.0);
     Knobs {
         seed: number("lang.world_seed").unwrap() as u64,
         distance: number("lang.lexical_distance").unwrap_or(0.3),
@@ -173,11 +179,9 @@ fn tok(study: &Path, run: &PlannedRun) {
     };
     let measured = json!({ "vocab_size": realised as u64, "mix": { "minority": { "realised_share": balance } } });
     publish(study, Stage::Tok, run, measured, |output| {
-        std::fs::write(
-            output.path("tokenizer.json"),
-            format!("{{\"{}\": 1}}", run.artifacts[&Stage::Tok]),
-        )
-        .unwrap();
+        let lang = &run.artifacts[&Stage::Lang];
+        let tokenizer = json!({ "lang": lang, "balance": balance, "tokens": realised });
+        std::fs::write(output.path("tokenizer.json"), tokenizer.to_string()).unwrap();
         let row = |concept: u32| BridgeRow {
             concept,
             condition: Condition::Masked,
@@ -545,6 +549,55 @@ fn tokenizers_alone_are_reported() {
         out.join("figures/tokenizers.svg").exists() && out.join("figures/bridge-heat.svg").exists()
     );
     assert!(!out.join("figures/stages.svg").exists());
+}
+
+/// 2 distances × (64, and 2048 and 4096 which the text does not fill): 4 tokenizers.
+#[test]
+fn sizes_that_lead_to_one_tokenizer_count_once() {
+    let text = "last_stage = \"tok\"\n[base.lang]\nworld = \"w.toml\"\n[grid.lang]\nlexical_distance = [0.2, 0.4]\n[grid.tok]\nvocab_size = [4096, 2048, 64]\n";
+    let study = planned("unfilled", text);
+    build(&study, |_, _| true);
+    let out = study.join("report");
+    let text = report_on(&study, &out, false).unwrap();
+    assert!(text.contains("2048–4096 (1391)"), "{text}");
+    assert!(!text.contains("2048 (1391)"), "{text}");
+    let figure = std::fs::read_to_string(out.join("figures/tokenizers.svg")).unwrap();
+    assert!(figure.contains("vocabulary 2048–4096 (1391)"));
+    assert!(!figure.contains("vocabulary 4096"));
+    // The study and its report say the same.
+    for input in [&study, &out] {
+        let data = gather(std::slice::from_ref(input)).unwrap();
+        let runs = main_runs(&data);
+        let bridge = shown_value(&data, &runs, names::BRIDGE).unwrap();
+        assert_eq!((runs.len(), bridge.runs), (6, 4));
+    }
+}
+
+/// The same tokenizer.json three times, its ids split by language, by document, and by document again.
+#[test]
+fn tokenizers_whose_ids_are_split_otherwise_count_each() {
+    let text = "last_stage = \"tok\"\n[base.lang]\nworld = \"w.toml\"\n";
+    let study = planned("split", text);
+    build(&study, |_, _| true);
+    let planned = read(&study).unwrap().unwrap().remove(0);
+    let toks = ["language", "document", "document"];
+    let paths: Vec<PathBuf> = toks
+        .into_iter()
+        .enumerate()
+        .map(|(index, by)| {
+            let mut run = planned.clone();
+            let name = format!("tok-{index}");
+            run.knobs
+                .insert("tok.split_ids".into(), Setting::Text(by.into()));
+            run.artifacts.insert(Stage::Tok, name.clone());
+            tok(&study, &run);
+            study.join("artifacts").join(name)
+        })
+        .collect();
+    let data = gather(&paths).unwrap();
+    assert_eq!(data.runs[0].tokenizer, data.runs[1].tokenizer);
+    let bridge = shown_value(&data, &main_runs(&data), names::BRIDGE).unwrap();
+    assert_eq!(bridge.runs, 2);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! bridges.parquet: what the two forms of a noun share after tokenization.
 //!
 //! Where DESIGN leaves a detail open, this is how it is read:
-//! - one row per noun with a form in both languages, of its base inflection;
+//! - one row per noun with a form in both languages, of its base inflection; the condition is the
+//!   concept's, whichever inflection decides it;
 //! - chance is corrected by the mean over all other nouns of the table, whatever their condition;
 //! - specificity weighs tokens by the A-forms of the same nouns, and is normalised by b's own
 //!   weight ([`crate::measure::specificity`]);
@@ -20,7 +21,7 @@ use corpus::{Category, Language};
 use rayon::prelude::*;
 
 use crate::algorithm::SPECIAL_TOKENS;
-use crate::lexicon::{Lexicon, Pair, condition};
+use crate::lexicon::{Lexicon, Pair};
 use crate::measure::Form;
 use crate::measure::chance::{corrected, means_over_others};
 use crate::measure::ordered::ordered;
@@ -88,7 +89,11 @@ pub fn bridges(
     }
 
     let row = |own: usize| {
-        let Pair { majority, minority } = nouns[own];
+        let Pair {
+            majority,
+            minority,
+            condition,
+        } = nouns[own];
         let (a, own_b) = (&a[own], &b[own]);
         let mass = shared_mass(a, own_b, characters, 1);
         let order = ordered(a, own_b);
@@ -101,7 +106,7 @@ pub fn bridges(
         let coverage = |occurrences| seen_coverage(own_b, occurrences, characters, seen_at_least);
         BridgeRow {
             concept: minority.concept,
-            condition: condition(minority),
+            condition,
             r#type: minority.r#type.clone().unwrap_or_default(),
             form_majority: majority.form.clone(),
             form_minority: minority.form.clone(),
@@ -133,7 +138,7 @@ mod tests {
     use super::*;
     use crate::algorithm::twins::with_twins;
     use crate::algorithm::{Algorithm, train};
-    use crate::lexicon::tests::noun;
+    use crate::lexicon::tests::{diverging_affix, noun};
 
     /// Masked ab → ax, cd → yd; unmasked ef → ef; cut into letters (and the mark ▁, of no characters). B text states
     /// ef 20 times, A text ab 30 times.
@@ -201,6 +206,38 @@ mod tests {
         near(rows[2].seen_coverage_minority, 1.0);
         assert_eq!(rows[2].condition, Condition::Minority);
     }
+
+    #[test]
+    fn a_noun_has_the_condition_of_its_concept() {
+        let conditions = |lexicon: &Lexicon| -> Vec<Condition> {
+            let letters: BTreeSet<char> = ".aeklnost".chars().collect();
+            let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
+            let segmenter = Segmenter::new(Algorithm::Char, tokenizer, SplitIds::None);
+            let none = vec![0; segmenter.vocab_size()];
+            let occurrences = Occurrences {
+                minority: none.clone(),
+                all: none,
+            };
+            let rows = bridges(lexicon, &segmenter, &occurrences, 20).unwrap();
+            rows.iter().map(|row| row.condition).collect()
+        };
+        use Condition::{Identical, Masked, Minority};
+        let lexicon = diverging_affix();
+        assert_eq!(conditions(&lexicon), [Identical, Masked, Minority]);
+        // With kalat for kelok the plural decides, though the table has the base form.
+        let mut rows = lexicon.rows().to_vec();
+        for row in rows.iter_mut().filter(|row| row.concept == 1) {
+            if row.inflection == "plural" {
+                row.form = "kalat".to_owned();
+                row.identical = true;
+            }
+        }
+        assert_eq!(
+            conditions(&Lexicon::new(rows)),
+            [Identical, Identical, Minority]
+        );
+    }
+
     #[test]
     fn ids_split_by_language_share_nothing_and_by_document_what_they_did() {
         assert_eq!(small_table(SplitIds::Document), small_table(SplitIds::None));

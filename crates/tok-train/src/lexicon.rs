@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use corpus::tables::LexiconRow;
+use corpus::tables::{LexiconRow, conditions};
 use corpus::{Category, Condition, Input, Language, read_rows};
 use lm::split_ids::TWIN_MARK;
 
@@ -17,6 +17,7 @@ const FULL_STOP: char = '.';
 #[derive(Clone, Debug)]
 pub struct Lexicon {
     rows: Vec<LexiconRow>,
+    conditions: Vec<Condition>,
 }
 
 /// A concept's form in each language, of one inflection.
@@ -26,6 +27,8 @@ pub struct Pair<'a> {
     pub majority: &'a LexiconRow,
     /// The B-form's row.
     pub minority: &'a LexiconRow,
+    /// The B-form's condition, which is the concept's.
+    pub condition: Condition,
 }
 
 impl Lexicon {
@@ -34,14 +37,13 @@ impl Lexicon {
     /// # Errors
     /// A damaged file or table.
     pub fn read(lang: &Input) -> Result<Self> {
-        Ok(Lexicon {
-            rows: read_rows(&lang.file("lexicon.parquet")?)?,
-        })
+        Ok(Lexicon::new(read_rows(&lang.file("lexicon.parquet")?)?))
     }
 
     /// A lexicon of these rows.
     pub fn new(rows: Vec<LexiconRow>) -> Self {
-        Lexicon { rows }
+        let conditions = conditions(&rows);
+        Lexicon { rows, conditions }
     }
 
     /// All rows, in the file's order.
@@ -49,11 +51,9 @@ impl Lexicon {
         &self.rows
     }
 
-    /// Rows of words, without the affixes, which no text states alone.
-    pub fn words(&self) -> impl Iterator<Item = &LexiconRow> {
-        self.rows
-            .iter()
-            .filter(|row| row.category != Category::Affix)
+    /// The condition of each row's form, in the rows' order ([`corpus::tables::conditions`]).
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     /// Forms of the masked lemmas in B, identical to their A-form or not.
@@ -63,16 +63,23 @@ impl Lexicon {
             .filter(|row| row.masked && row.language == Language::Minority)
     }
 
-    /// Concepts' forms in both languages, by concept and inflection, affixes left out.
+    /// Concepts' forms in both languages, by concept and inflection; without the affixes, which no text states alone.
     pub fn pairs(&self) -> Vec<Pair<'_>> {
-        let mut rows: BTreeMap<(u32, &str), [Option<&LexiconRow>; 2]> = BTreeMap::new();
-        for row in self.words() {
-            let both = rows.entry((row.concept, &row.inflection)).or_default();
-            both[row.language as usize] = Some(row);
+        let mut places: BTreeMap<(u32, &str), [Option<usize>; 2]> = BTreeMap::new();
+        for (place, row) in self.rows.iter().enumerate() {
+            if row.category != Category::Affix {
+                let both = places.entry((row.concept, &row.inflection)).or_default();
+                both[row.language as usize] = Some(place);
+            }
         }
-        rows.into_values()
+        places
+            .into_values()
             .filter_map(|both| match both {
-                [Some(majority), Some(minority)] => Some(Pair { majority, minority }),
+                [Some(majority), Some(minority)] => Some(Pair {
+                    majority: &self.rows[majority],
+                    minority: &self.rows[minority],
+                    condition: self.conditions[minority],
+                }),
                 _ => None,
             })
             .collect()
@@ -106,17 +113,6 @@ impl Lexicon {
     }
 }
 
-/// Which condition a row's form belongs to: an A-form `majority`; a B-form `identical` where its
-/// lemma is masked and it equals the A-form, `masked` where masked otherwise, else `minority`.
-pub fn condition(row: &LexiconRow) -> Condition {
-    match (row.language, row.masked, row.identical) {
-        (Language::Majority, _, _) => Condition::Majority,
-        (Language::Minority, true, true) => Condition::Identical,
-        (Language::Minority, true, false) => Condition::Masked,
-        (Language::Minority, false, _) => Condition::Minority,
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -137,17 +133,43 @@ pub(crate) mod tests {
         }
     }
 
+    /// The plural affix -t becomes -k. Masked: the stem talo stays, kala becomes kelo. Unmasked: sano stays.
+    pub(crate) fn diverging_affix() -> Lexicon {
+        let forms = [
+            (0, "base", ["talo", "talo"]),
+            (0, "plural", ["talot", "talok"]),
+            (1, "base", ["kala", "kelo"]),
+            (1, "plural", ["kalat", "kelok"]),
+            (2, "base", ["sano", "sano"]),
+        ];
+        let rows = forms.into_iter().flat_map(|(concept, inflection, [a, b])| {
+            [(Language::Majority, a), (Language::Minority, b)].map(|(language, form)| LexiconRow {
+                inflection: inflection.to_owned(),
+                identical: a == b,
+                ..noun(concept, language, form, concept < 2)
+            })
+        });
+        Lexicon::new(rows.collect())
+    }
+
     #[test]
-    fn conditions_follow_mask_and_identity() {
-        let row = |language, masked, identical| LexiconRow {
-            identical,
-            ..noun(0, language, "x", masked)
-        };
-        use Language::{Majority, Minority};
-        assert_eq!(condition(&row(Majority, true, false)), Condition::Majority);
-        assert_eq!(condition(&row(Minority, true, false)), Condition::Masked);
-        assert_eq!(condition(&row(Minority, true, true)), Condition::Identical);
-        assert_eq!(condition(&row(Minority, false, true)), Condition::Minority);
+    fn pairs_have_the_condition_of_their_concept() {
+        let lexicon = diverging_affix();
+        let found: Vec<(&str, Condition)> = lexicon
+            .pairs()
+            .into_iter()
+            .map(|pair| (pair.minority.form.as_str(), pair.condition))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("talo", Condition::Identical),
+                ("talok", Condition::Identical),
+                ("kelo", Condition::Masked),
+                ("kelok", Condition::Masked),
+                ("sano", Condition::Minority),
+            ]
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub fn require_absent(lexicon: &Lexicon, counts: &LanguageCounts, lang: &Path) -
     Ok(())
 }
 
-/// The counts with every B† form (masked and unlike its A-form) added to the minority's.
+/// The counts with every B† form (masked and unlike its A-form) added to the minority's. That is told
+/// form by form, not by the concept's condition: a plural whose affix alone diverges is as unseen, and
+/// stands among the candidates.
 ///
 /// A form counts as if B stated it as often as A states its A-form: round(n_A(a) · W_B / W_A), at
 /// least 1, W_L being the words of L's text. Only the tokenizer's training text changes; the text

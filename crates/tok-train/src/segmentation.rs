@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use crate::algorithm::{Algorithm, CONTINUATION, SPECIAL_TOKENS, WORD_MARK, byte_level};
-use crate::lexicon::{Lexicon, condition};
+use crate::lexicon::Lexicon;
 use crate::measure::Form;
 use crate::measure::text::TokenCounts;
 use crate::word_counts::WordCount;
@@ -105,7 +105,8 @@ impl Segmenter {
         lexicon
             .rows()
             .par_iter()
-            .map(|row| {
+            .zip(lexicon.conditions())
+            .map(|(row, condition)| {
                 let ids = self.ids(&row.form, row.language)?;
                 Ok(SegmentationRow {
                     concept: row.concept,
@@ -113,7 +114,7 @@ impl Segmenter {
                     r#type: row.r#type.clone(),
                     inflection: row.inflection.clone(),
                     language: row.language,
-                    condition: condition(row),
+                    condition: *condition,
                     form: row.form.clone(),
                     tokens: ids
                         .iter()
@@ -149,8 +150,11 @@ fn characters(algorithm: Algorithm, token: &str) -> u32 {
 mod tests {
     use std::collections::BTreeSet;
 
+    use corpus::Condition;
+
     use super::*;
     use crate::algorithm::train;
+    use crate::lexicon::tests::diverging_affix;
 
     #[test]
     fn marks_count_no_characters() {
@@ -182,5 +186,29 @@ mod tests {
             assert_eq!(text.occurrences, running, "{algorithm}");
             assert_eq!((text.words, text.characters), (5, 14));
         }
+    }
+
+    #[test]
+    fn forms_have_the_condition_of_their_concept() {
+        let letters: BTreeSet<char> = ".aeklnost".chars().collect();
+        let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
+        let segmenter = Segmenter::new(Algorithm::Char, tokenizer, SplitIds::None);
+        let rows = segmenter.rows(&diverging_affix()).unwrap();
+        let found = |language: Language| -> Vec<(&str, Condition)> {
+            let own = rows.iter().filter(|row| row.language == language);
+            own.map(|row| (row.form.as_str(), row.condition)).collect()
+        };
+        assert_eq!(
+            found(Language::Minority),
+            [
+                ("talo", Condition::Identical),
+                ("talok", Condition::Identical),
+                ("kelo", Condition::Masked),
+                ("kelok", Condition::Masked),
+                ("sano", Condition::Minority),
+            ]
+        );
+        let majority = found(Language::Majority);
+        assert!(majority.iter().all(|row| row.1 == Condition::Majority));
     }
 }

@@ -224,7 +224,9 @@ fn told(id: u32, forms: &[SegmentationRow], bridges: &[BridgeRow]) -> String {
             Condition::Majority => "A",
             Condition::Minority => "B",
             Condition::Masked => "B†",
-            Condition::Identical => "B† = A",
+            // The concept is identical; its other inflections may differ.
+            Condition::Identical if other.is_some_and(|other| other.form == row.form) => "B† = A",
+            Condition::Identical => "B†",
         };
         table.row(vec![
             name.to_owned(),

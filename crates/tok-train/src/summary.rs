@@ -6,7 +6,7 @@
 //! | minority, minority | B's training text |
 //! | majority, masked | A-forms of masked concepts, each form once |
 //! | minority, masked | B† forms, each once |
-//! | …, identical | the same for masked concepts whose B-form equals the A-form |
+//! | …, identical | the same for masked concepts of which some B-form equals its A-form: all inflections |
 //!
 //! `fertility`, `atom_share`, `characters_per_token`, `average_rank` and `renyi_efficiency` are of
 //! that text or those forms; `jaccard` and `jensen_shannon` compare it with the other language's of
@@ -20,7 +20,7 @@ use anyhow::Result;
 use corpus::tables::SummaryRow;
 use corpus::{Condition, Language};
 
-use crate::lexicon::{Lexicon, condition};
+use crate::lexicon::Lexicon;
 use crate::measure::average_rank::average_rank;
 use crate::measure::jaccard::jaccard;
 use crate::measure::jensen_shannon::jensen_shannon;
@@ -40,7 +40,7 @@ pub fn summary(
     let forms = |language: Language, of: &[Condition]| {
         let words: Vec<(String, u64)> = pairs
             .iter()
-            .filter(|pair| of.contains(&condition(pair.minority)))
+            .filter(|pair| of.contains(&pair.condition))
             .map(|pair| match language {
                 Language::Majority => (pair.majority.form.clone(), 1),
                 Language::Minority => (pair.minority.form.clone(), 1),
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::algorithm::{Algorithm, train};
-    use crate::lexicon::tests::noun;
+    use crate::lexicon::tests::{diverging_affix, noun};
 
     #[test]
     fn texts_and_forms_are_told_apart() {
@@ -191,5 +191,31 @@ mod tests {
         assert_eq!(value(Minority, C::Minority, "jaccard"), Some((0.25, 3)));
         // Nothing is identical here.
         assert_eq!(value(Minority, C::Identical, "fertility"), None);
+    }
+
+    #[test]
+    fn inflections_stand_in_the_condition_of_their_concept() {
+        let letters: BTreeSet<char> = ".aeklnost".chars().collect();
+        let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
+        let segmenter = Segmenter::new(Algorithm::Char, tokenizer, lm::SplitIds::None);
+        let none = segmenter.text(&[], Language::Majority).unwrap();
+        let rows = summary(&diverging_affix(), &segmenter, &none, &none).unwrap();
+        let minority = |condition, measure: &str| {
+            let row = rows.iter().find(|row| {
+                row.language == Language::Minority
+                    && row.condition == condition
+                    && row.measure == measure
+            });
+            row.map(|row| (row.value, row.n))
+        };
+        // ▁ t a l o and ▁ t a l o k: 11 tokens over 2 forms; ▁ k e l o and ▁ k e l o k as well.
+        assert_eq!(minority(Condition::Identical, "fertility"), Some((5.5, 2)));
+        assert_eq!(minority(Condition::Masked, "fertility"), Some((5.5, 2)));
+        // Tokens of talo, talot: ▁ t a l o; of talo, talok: k too: 5/6.
+        let jaccard = minority(Condition::Identical, "jaccard").unwrap();
+        assert!((jaccard.0 - 5.0 / 6.0).abs() < 1e-12);
+        // sano, unmasked: ▁ s a n o.
+        let sano = minority(Condition::Minority, "form_fertility");
+        assert_eq!(sano, Some((5.0, 1)));
     }
 }

@@ -23,7 +23,7 @@ use crate::{masked_forms, word_counts};
 ///
 /// # Errors
 /// A LANG that is damaged or states a masked form in minority text; an algorithm, size or regime
-/// that this LANG does not allow; a file that cannot be written.
+/// that this LANG does not allow; a file that cannot be written; an interrupt.
 pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     let lang = Input::open(&flags.lang, Stage::Lang)?;
     require_allowed(flags, &lang)?;
@@ -46,6 +46,7 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     let counts = count_words(&lang)?;
     masked_forms::require_absent(&lexicon, &counts, &flags.lang)?;
     let letters = lexicon.letters(&counts, flags.algorithm)?;
+    command::check_interrupt()?;
     let mixture = if flags.show_masked_forms {
         tracing::warn!(
             "--show-masked-forms: the tokenizer sees B† forms; a control, not to be read as a measure of transfer"
@@ -54,9 +55,11 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     } else {
         Mixture::new(flags.regime, &counts)?
     };
+    command::check_interrupt()?;
 
     let requested = flags.requested_vocab_size();
     let (tokenizer, text) = algorithm::train(flags.algorithm, &mixture.words, &letters, requested)?;
+    command::check_interrupt()?;
     let n_tokens = tokenizer.get_vocab_size(true);
     if let Some(requested) = requested.filter(|requested| n_tokens < *requested) {
         tracing::warn!(
@@ -78,8 +81,11 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     command::check_interrupt()?;
 
     let majority = segmenter.text(&counts.majority, Language::Majority)?;
+    command::check_interrupt()?;
     let minority = segmenter.text(&counts.minority, Language::Minority)?;
+    command::check_interrupt()?;
     let summary = summary(&lexicon, &segmenter, &majority, &minority)?;
+    command::check_interrupt()?;
     let all = majority.occurrences.iter().zip(&minority.occurrences);
     let occurrences = Occurrences {
         all: all.map(|(a, b)| a + b).collect(),
@@ -91,6 +97,7 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
 
     corpus::write_file(&output.path("tokenizer.json"), text.as_bytes())?;
     let segmentation = segmenter.rows(&lexicon)?;
+    command::check_interrupt()?;
     write_rows(&output.path("segmentation.parquet"), &segmentation)?;
     write_rows(&output.path("bridges.parquet"), &bridges)?;
     write_rows(&output.path("summary.parquet"), &summary)?;

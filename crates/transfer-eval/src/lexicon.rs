@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
-use corpus::tables::LexiconRow;
+use corpus::tables::{LexiconRow, conditions};
 use corpus::{Category, Condition, Language};
 
 /// What a noun form stands for in one language.
@@ -11,7 +11,7 @@ use corpus::{Category, Condition, Language};
 pub struct Noun {
     /// Its concept.
     pub concept: u32,
-    /// Majority, minority, masked or identical.
+    /// Majority, minority, masked or identical: the same for all its inflections.
     pub condition: Condition,
     /// 0 is the most frequent.
     pub frequency_rank: u32,
@@ -42,37 +42,31 @@ pub struct FormPair {
     pub minority: String,
 }
 
-/// The condition of one row's form: an A-form is majority; a B-form of a masked lemma is identical where it equals the
-/// A-form, else masked; any other B-form is minority.
-pub fn condition(row: &LexiconRow) -> Condition {
-    match (row.language, row.masked, row.identical) {
-        (Language::Majority, _, _) => Condition::Majority,
-        (Language::Minority, true, true) => Condition::Identical,
-        (Language::Minority, true, false) => Condition::Masked,
-        (Language::Minority, false, _) => Condition::Minority,
-    }
-}
-
 impl Nouns {
     /// Gathers the nouns; where two share a form the first row keeps it.
     pub fn new(rows: &[LexiconRow]) -> Nouns {
+        let conditions = conditions(rows);
         let mut by_form = HashMap::new();
-        let mut base: BTreeMap<u32, [Option<&LexiconRow>; 2]> = Default::default();
+        // Places of the uninflected rows.
+        let mut base: BTreeMap<u32, [Option<usize>; 2]> = Default::default();
         let mut paradigms: BTreeMap<(Language, &str), Vec<(u32, &str)>> = BTreeMap::new();
-        let nouns = || rows.iter().filter(|row| row.category == Category::Noun);
-        for row in nouns() {
+        let nouns = || {
+            let places = rows.iter().enumerate();
+            places.filter(|(_, row)| row.category == Category::Noun)
+        };
+        for (_, row) in nouns() {
             let forms = paradigms
                 .entry((row.language, &row.inflection))
                 .or_default();
             forms.push((row.concept, &row.form));
         }
         let places: Vec<(Language, &str)> = paradigms.keys().copied().collect();
-        for row in nouns() {
+        for (place, row) in nouns() {
             let key = (row.language, row.inflection.as_str());
             let noun = Noun {
                 paradigm: places.binary_search(&key).unwrap_or(usize::MAX),
                 concept: row.concept,
-                condition: condition(row),
+                condition: conditions[place],
                 frequency_rank: row.frequency_rank,
             };
             by_form
@@ -80,16 +74,16 @@ impl Nouns {
                 .or_insert(noun);
             if row.inflection == "base" {
                 base.entry(row.concept).or_default()
-                    [usize::from(row.language == Language::Minority)] = Some(row);
+                    [usize::from(row.language == Language::Minority)] = Some(place);
             }
         }
-        let pair = |(concept, [majority, minority]): (u32, [Option<&LexiconRow>; 2])| {
+        let pair = |(concept, [majority, minority]): (u32, [Option<usize>; 2])| {
             let (majority, minority) = (majority?, minority?);
             Some(FormPair {
                 concept,
-                condition: condition(minority),
-                majority: majority.form.clone(),
-                minority: minority.form.clone(),
+                condition: conditions[minority],
+                majority: rows[majority].form.clone(),
+                minority: rows[minority].form.clone(),
             })
         };
         let in_order = |mut forms: Vec<(u32, &str)>| {
@@ -119,5 +113,36 @@ impl Nouns {
     /// Uninflected form pairs, by concept.
     pub fn pairs(&self) -> &[FormPair] {
         &self.pairs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Masked talo: the stem stays, the plural affix -t becomes -k.
+    #[test]
+    fn a_noun_has_one_condition_in_all_its_inflections() {
+        let forms = [("base", ["talo", "talo"]), ("plural", ["talot", "talok"])];
+        let rows = forms.into_iter().flat_map(|(inflection, [a, b])| {
+            [(Language::Majority, a), (Language::Minority, b)].map(|(language, form)| LexiconRow {
+                concept: 7,
+                category: Category::Noun,
+                r#type: None,
+                inflection: inflection.to_owned(),
+                language,
+                form: form.to_owned(),
+                masked: true,
+                identical: a == b,
+                ldn: None,
+                frequency_rank: 0,
+            })
+        });
+        let nouns = Nouns::new(&rows.collect::<Vec<_>>());
+        let condition = |language, form| nouns.get(language, form).unwrap().condition;
+        assert_eq!(condition(Language::Minority, "talo"), Condition::Identical);
+        assert_eq!(condition(Language::Minority, "talok"), Condition::Identical);
+        assert_eq!(condition(Language::Majority, "talot"), Condition::Majority);
+        assert_eq!(nouns.pairs()[0].condition, Condition::Identical);
     }
 }

@@ -109,9 +109,9 @@ choice! {
         Majority = "majority",
         /// B-forms that training text contains.
         Minority = "minority",
-        /// B†: B-forms that no training text contains, and that differ from their A-form.
+        /// B†: B-forms that no training text contains, of concepts whose every B-form differs from its A-form.
         Masked = "masked",
-        /// Masked B-forms that equal their A-form.
+        /// Masked B-forms of the other concepts: some inflection is the same in both languages.
         Identical = "identical",
     }
 }

@@ -1,5 +1,7 @@
 //! Tables of LANG: lexicon, facts, documents, probes.
 
+use std::collections::HashSet;
+
 use super::choice::{Category, Condition, FactKind, Language, ProbeSet, ProbeStage};
 use super::schema::table;
 
@@ -28,6 +30,28 @@ table! {
         /// Rank of the lexeme by frequency, 0 is the most frequent
         frequency_rank: u32,
     }
+}
+
+/// The condition of each row's form, in the rows' order. `rows`: a lexicon, or every row of some of its concepts.
+///
+/// An A-form is `majority`, a B-form of an unmasked lemma `minority`, equal to its A-form or not. Masked lemmas have one
+/// condition each: `identical` where the B-form of any inflection equals its A-form, else `masked`. Where the stem stays
+/// and an affix alone diverges, the column `identical` tells the inflections apart, their condition does not: the stem
+/// gives the lemma away in both. Probes are told apart by the same rule.
+pub fn conditions(rows: &[LexiconRow]) -> Vec<Condition> {
+    let identical: HashSet<u32> = rows
+        .iter()
+        .filter(|row| row.identical)
+        .map(|row| row.concept)
+        .collect();
+    rows.iter()
+        .map(|row| match row.language {
+            Language::Majority => Condition::Majority,
+            Language::Minority if !row.masked => Condition::Minority,
+            Language::Minority if identical.contains(&row.concept) => Condition::Identical,
+            Language::Minority => Condition::Masked,
+        })
+        .collect()
 }
 
 table! {
@@ -102,5 +126,57 @@ table! {
         set: ProbeSet,
         /// Accuracy of guessing, 0 to 1
         chance: f32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The A-form and the B-form of one inflection of a noun.
+    fn forms(concept: u32, inflection: &str, [a, b]: [&str; 2], masked: bool) -> [LexiconRow; 2] {
+        [(Language::Majority, a), (Language::Minority, b)].map(|(language, form)| LexiconRow {
+            concept,
+            category: Category::Noun,
+            r#type: None,
+            inflection: inflection.to_owned(),
+            language,
+            form: form.to_owned(),
+            masked,
+            identical: a == b,
+            ldn: None,
+            frequency_rank: concept,
+        })
+    }
+
+    /// The plural affix -t becomes -k. The stem talo stays, kala becomes kelo; sano stays as talo does, unmasked.
+    #[test]
+    fn inflections_of_a_concept_have_one_condition() {
+        let rows: Vec<LexiconRow> = [
+            forms(0, "base", ["talo", "talo"], true),
+            forms(0, "plural", ["talot", "talok"], true),
+            forms(1, "base", ["kala", "kelo"], true),
+            forms(1, "plural", ["kalat", "kelok"], true),
+            forms(2, "base", ["sano", "sano"], false),
+            forms(2, "plural", ["sanot", "sanok"], false),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let of = |language: Language| -> Vec<Condition> {
+            let all = rows.iter().zip(conditions(&rows));
+            all.filter(|(row, _)| row.language == language)
+                .map(|(_, condition)| condition)
+                .collect()
+        };
+        use Condition::{Identical, Majority, Masked, Minority};
+        assert_eq!(of(Language::Majority), [Majority; 6]);
+        assert_eq!(
+            of(Language::Minority),
+            [Identical, Identical, Masked, Masked, Minority, Minority]
+        );
+        // The column stays one of forms: talok is not talot.
+        let identical: Vec<bool> = rows.iter().map(|row| row.identical).collect();
+        assert_eq!(identical[..4], [true, true, false, false]);
     }
 }

@@ -33,7 +33,7 @@ pub use choice::{
 };
 pub use documents::{DocumentBatch, DocumentRef, DocumentWriter, scan_documents, scan_text};
 pub use eval::{AlignmentRow, ContinuationRow, MetricRow, SampleRow, ScoreRow, ValidationScoreRow};
-pub use lang::{DocumentRow, FactRow, LexiconRow, ProbeRow};
+pub use lang::{DocumentRow, FactRow, LexiconRow, ProbeRow, conditions};
 pub use model::{TimingRow, TrainLogRow};
 pub use read::{TableReader, read_rows};
 pub use report::ClaimRow;

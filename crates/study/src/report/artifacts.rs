@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::data::{Concept, names};
 use super::gather::find;
 use super::statistics::{chance_reciprocal_rank, mean, reciprocal_rank};
+use super::summary::NO_SPLIT;
 
 /// A concept's mean reciprocal rank, and what guessing has.
 pub type Ranks = BTreeMap<u32, (f64, f64)>;
@@ -124,7 +125,11 @@ pub struct Tok {
     /// Realised values, tokenizer figures and bridge means.
     pub values: BTreeMap<String, f64>,
     /// BLAKE3 of `tokenizer.json`.
-    pub blake3: String,
+    pub blake3: Option<String>,
+    /// By what its ids are split; `None` where tokens have no twins.
+    pub split_ids: Option<String>,
+    /// Fingerprint of the LANG it was trained on, hex.
+    pub lang: Option<String>,
     bridges: Vec<BridgeRow>,
 }
 
@@ -191,11 +196,16 @@ impl Tok {
         let blake3 = manifest
             .outputs
             .get("tokenizer.json")
-            .map(|entry| entry.blake3.clone())
-            .unwrap_or_default();
+            .map(|entry| entry.blake3.clone());
+        let split_ids = manifest.configuration["split_ids"]
+            .as_str()
+            .filter(|split| *split != NO_SPLIT)
+            .map(str::to_owned);
         Ok(Tok {
             values,
             blake3,
+            split_ids,
+            lang: manifest.inputs.get("lang").map(ToString::to_string),
             bridges,
         })
     }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::data::{Data, Metric, RunRecord, names};
+use super::summary::SPLIT_IDS;
 use super::{artifacts, tables};
 use crate::artifact::Stage;
 use crate::grid::Study;
@@ -301,6 +302,16 @@ fn record(
                 .to_string(),
         );
     }
+    let mut knobs = run.planned.knobs.clone();
+    // What tells tokenizers apart, where neither a plan nor a directory beside this one says it.
+    if let Some(split) = tok.and_then(|tok| tok.split_ids.clone()) {
+        knobs
+            .entry(SPLIT_IDS.to_owned())
+            .or_insert(Setting::Text(split));
+    }
+    if let Some(lang) = tok.and_then(|tok| tok.lang.clone()) {
+        fingerprints.entry(Stage::Lang).or_insert(lang);
+    }
     Ok(RunRecord {
         run: run
             .planned
@@ -311,10 +322,10 @@ fn record(
             .unwrap_or_default(),
         label: run.planned.label.clone(),
         missing: run.missing.clone(),
-        knobs: run.planned.knobs.clone(),
+        knobs,
         artifacts: run.planned.artifacts.clone(),
         fingerprints,
-        tokenizer: tok.map(|tok| tok.blake3.clone()),
+        tokenizer: tok.and_then(|tok| tok.blake3.clone()),
         values,
     })
 }

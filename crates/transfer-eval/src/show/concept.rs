@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use command::Table;
-use corpus::tables::{BridgeRow, LexiconRow, ScoreRow, SegmentationRow};
+use corpus::tables::{BridgeRow, LexiconRow, ScoreRow, SegmentationRow, conditions};
 use corpus::{Language, ProbeSet};
 use lm::split_ids::TWIN_MARK;
 
@@ -65,7 +65,8 @@ impl Sources {
             "tokens",
         ]);
         let mut any = false;
-        for row in self.lexicon.iter().filter(|row| row.concept == concept) {
+        let all = self.lexicon.iter().zip(conditions(&self.lexicon));
+        for (row, condition) in all.filter(|(row, _)| row.concept == concept) {
             any = true;
             let segmented = self.segmentation.iter().find(|segmented| {
                 segmented.concept == concept
@@ -76,7 +77,7 @@ impl Sources {
                 row.language.to_string(),
                 row.inflection.clone(),
                 row.form.clone(),
-                crate::lexicon::condition(row).to_string(),
+                condition.to_string(),
                 number(row.ldn.map(f64::from)),
                 segmented.map_or("–".to_owned(), |segmented| {
                     segmented.tokens.join(" ").replace(TWIN_MARK, "′")

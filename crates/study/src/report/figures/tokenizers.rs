@@ -7,7 +7,7 @@ use crate::report::data::Data;
 use crate::report::draw::panel::{Labels, Panel, Sign, legend};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Line, Svg};
-use crate::report::summary::{Shown, main_runs, number, shown_value, vocabularies};
+use crate::report::summary::{Shown, main_runs, number, shown_value, tokenizer_vocabularies};
 
 /// A realised size, its label, and what is shown there.
 type At = (f64, String, Shown);
@@ -46,7 +46,7 @@ const BRIDGES: [(&str, &str); 4] = [
 /// Small multiples by vocabulary; `None` without tokenizers.
 pub fn figure(data: &Data) -> Option<Figure> {
     let runs = main_runs(data);
-    let vocabularies = vocabularies(data, &runs);
+    let vocabularies = tokenizer_vocabularies(data, &runs);
     let known: std::collections::BTreeSet<&String> = runs
         .iter()
         .flat_map(|run| data.runs[*run].values.keys())
