@@ -1,6 +1,7 @@
 //! A seal on a directory of working files: their hashes, so that whoever goes on with them later can tell damage.
 //!
-//! Published directories have a manifest for this; `resume/` has none.
+//! Published directories have a manifest for this; `resume/` has none. What is to be published but not yet in a manifest
+//! has its seal in `resume/` ([`crate::Output::seal`]).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +19,13 @@ const SEAL: &str = "seal.json";
 /// # Errors
 /// [`Error::Io`]; [`Error::Interrupted`].
 pub fn seal(directory: &Path) -> Result<()> {
-    let sums = serde_json::json!(sums(directory)?);
-    durable::write_file(&directory.join(SEAL), canonical_json(&sums).as_bytes())
+    seal_at(directory, &directory.join(SEAL))
+}
+
+/// As [`seal`], into a file that may lie elsewhere: for a directory that is published as it is.
+pub(crate) fn seal_at(directory: &Path, seal: &Path) -> Result<()> {
+    let sums = serde_json::json!(sums(directory, seal)?);
+    durable::write_file(seal, canonical_json(&sums).as_bytes())
 }
 
 /// Checks that a directory's files are those that were sealed.
@@ -27,20 +33,24 @@ pub fn seal(directory: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::BrokenSeal`] where one differs, is missing or is new; [`Error::Io`]; [`Error::Interrupted`].
 pub fn check_seal(directory: &Path) -> Result<()> {
-    let path = directory.join(SEAL);
+    check_seal_at(directory, &directory.join(SEAL))
+}
+
+/// As [`check_seal`], with a seal written by [`seal_at`].
+pub(crate) fn check_seal_at(directory: &Path, seal: &Path) -> Result<()> {
     let broken = |found: String| Error::BrokenSeal {
-        path: path.clone(),
+        path: seal.into(),
         found,
     };
-    let bytes = match std::fs::read(&path) {
+    let bytes = match std::fs::read(seal) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(broken("no seal".into()));
         }
-        read => read.map_err(Error::io(&path, "read it"))?,
+        read => read.map_err(Error::io(seal, "read it"))?,
     };
     let sealed: BTreeMap<String, String> = serde_json::from_slice(&bytes)
         .map_err(|error| broken(format!("no seal that can be read ({error})")))?;
-    let found = sums(directory)?;
+    let found = sums(directory, seal)?;
     let all = sealed.keys().chain(found.keys());
     match all
         .into_iter()
@@ -51,12 +61,14 @@ pub fn check_seal(directory: &Path) -> Result<()> {
     }
 }
 
-fn sums(directory: &Path) -> Result<BTreeMap<String, String>> {
+/// The hashes of a directory's files but the seal.
+fn sums(directory: &Path, seal: &Path) -> Result<BTreeMap<String, String>> {
     names(directory)?
         .into_iter()
-        .filter(|name| name != SEAL)
-        .map(|name| {
-            let (_, sum) = hash_file(&directory.join(&name))?;
+        .map(|name| (directory.join(&name), name))
+        .filter(|(path, _)| path != seal)
+        .map(|(path, name)| {
+            let (_, sum) = hash_file(&path)?;
             Ok((name, sum))
         })
         .collect()
@@ -90,5 +102,30 @@ mod tests {
                 .unwrap_err()
                 .contains("found no seal that can be read")
         );
+    }
+
+    #[test]
+    fn a_seal_may_lie_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let sealed = directory.path().join("step");
+        std::fs::create_dir(&sealed).unwrap();
+        std::fs::write(sealed.join("a"), "1").unwrap();
+        let seal = directory.path().join("step.seal.json");
+        seal_at(&sealed, &seal).unwrap();
+        assert_eq!(names(&sealed).unwrap(), ["a"]);
+        let check = || check_seal_at(&sealed, &seal).map_err(|error| error.to_string());
+        check().unwrap();
+        // A file of the name that a seal has inside is a file like any other.
+        std::fs::write(sealed.join(SEAL), "").unwrap();
+        assert!(
+            check()
+                .unwrap_err()
+                .contains("found a changed \"seal.json\"")
+        );
+        std::fs::remove_file(sealed.join(SEAL)).unwrap();
+        std::fs::write(sealed.join("a"), "2").unwrap();
+        assert!(check().unwrap_err().contains("found a changed \"a\""));
+        std::fs::remove_file(&seal).unwrap();
+        assert!(check().unwrap_err().contains("found no seal"));
     }
 }

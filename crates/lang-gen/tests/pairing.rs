@@ -283,8 +283,8 @@ fn requests_are_realised_or_refused() {
         "masks 15 of the 16 nouns of type entity.1.1",
     );
     refused(
-        |config| config.ontology.nouns_per_type = 40,
-        "has 40 nouns but only 64 different attribute vectors",
+        |config| config.ontology.nouns_per_type = 65,
+        "has 65 nouns but only 64 different attribute vectors",
     );
     refused(
         |config| config.corpus.minority_share = 1.5,

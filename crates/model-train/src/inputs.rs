@@ -42,7 +42,7 @@ impl Inputs {
     /// Opens, checks and prepares them.
     ///
     /// # Errors
-    /// Directories that cannot be read or do not belong together.
+    /// Directories that cannot be read or do not belong together; an interrupt.
     pub fn open(jobs: &[Job], options: &Options) -> Result<Inputs> {
         let cache = match &options.machine.cache {
             Some(cache) => cache.clone(),
@@ -50,6 +50,7 @@ impl Inputs {
         };
         let mut inputs = Inputs::default();
         for job in jobs {
+            command::check_interrupt()?;
             if !inputs.langs.contains_key(&job.lang) {
                 let input = Input::open(&job.lang, Stage::Lang)?;
                 // Before the text is prepared: a tokenizer of another language is refused at once.
@@ -102,10 +103,11 @@ impl Inputs {
     /// The validation documents for each tokenizer directory and seed.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file that cannot be read; an interrupt.
     pub fn validations(&self, jobs: &[Job], configuration: &Configuration) -> Result<Validations> {
         let mut validations = BTreeMap::new();
         for job in jobs {
+            command::check_interrupt()?;
             let key = (job.tok.clone(), job.seed);
             if let Entry::Vacant(vacant) = validations.entry(key) {
                 let validation = Validation::new(

@@ -1,5 +1,7 @@
 //! The state from which a killed run goes on and ends with the same bytes as an undisturbed one.
 //!
+//! Beside it in `resume/` lie the seals of the checkpoints written so far (see [`crate::run`]).
+//!
 //! One file, `resume/state`, written beside and renamed: magic, the length of a JSON header, the header (place in the
 //! text, counts), log rows, then parameters and moments as f32 in sorted order of names, and the BLAKE3 of it all.
 
@@ -7,11 +9,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use corpus::tables::{TimingRow, TrainLogRow};
+use lm::SEP;
+use seed::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::batches::Cursor;
+use crate::batches::{Batches, BudgetMode, Cursor, StepSize};
 use crate::engine::Flat;
 use crate::log::Log;
+use crate::options::Configuration;
+use crate::run::{Source, most_nats};
 
 const MAGIC: &[u8; 8] = b"ivresum1";
 
@@ -93,18 +99,213 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
-        let state = parse(&bytes).with_context(|| {
-            format!(
-                "{}: damaged; start again with --force, without --resume",
-                path.display()
-            )
-        })?;
+        let state = parse(&bytes).with_context(|| damaged(&path))?;
         Ok(Some(state))
     }
+
+    /// Checks that the training passes through such a state, as far as that can be told without repeating it: a fitting
+    /// checksum says only that the file is as someone wrote it. `directory` is where it was read.
+    ///
+    /// # Errors
+    /// A state of another model, step or place in the text.
+    pub fn check(
+        &self,
+        directory: &Path,
+        configuration: &Configuration,
+        source: &Source<'_>,
+        seed: Seed,
+    ) -> Result<()> {
+        self.check_numbers(configuration)
+            .and_then(|()| self.check_log())
+            .and_then(|()| match &self.cursor {
+                Some(cursor) => self.check_cursor(cursor, configuration, source, seed),
+                None => {
+                    ensure!(self.flat.steps == 0, "no place in the text");
+                    Ok(())
+                }
+            })
+            .with_context(|| damaged(&path(directory)))
+    }
+
+    /// Parameters that are no finite numbers are none of this: a training that explodes has them, and its next step says
+    /// so.
+    fn check_numbers(&self, configuration: &Configuration) -> Result<()> {
+        let Flat {
+            parameters,
+            first,
+            second,
+            steps,
+        } = &self.flat;
+        ensure!(
+            *steps <= configuration.steps,
+            "step {steps} of {}",
+            configuration.steps
+        );
+        let expected = configuration.model.n_parameters();
+        for found in [parameters, first, second].map(Vec::len) {
+            ensure!(
+                found == expected,
+                "{found} numbers for a model of {expected} parameters"
+            );
+        }
+        ensure!(
+            first.iter().all(|x| x.is_finite()),
+            "running means of the gradient that are no finite numbers"
+        );
+        ensure!(
+            second.iter().all(|x| x.is_finite() && *x >= 0.0),
+            "running means of the squared gradient that are none"
+        );
+        let most = most_nats(configuration.model.vocab_size);
+        let is_mean = match self.mean_loss {
+            Some(mean) => *steps > 0 && mean.is_finite() && mean <= most,
+            None => *steps == 0,
+        };
+        ensure!(is_mean, "a mean loss of {:?} nats", self.mean_loss);
+        Ok(())
+    }
+
+    /// One row before the first step, then one a step.
+    fn check_log(&self) -> Result<()> {
+        let steps = self.flat.steps;
+        let rows = &self.log.rows;
+        let expected = if steps == 0 { 0 } else { steps + 1 };
+        ensure!(
+            rows.len() as u64 == expected,
+            "{} rows of the log after {steps} steps",
+            rows.len()
+        );
+        ensure!(
+            rows.iter().zip(0..).all(|(row, step)| row.step == step)
+                && rows.iter().all(|row| row.loss_nats.is_finite()),
+            "rows of the log that are none"
+        );
+        ensure!(
+            rows.is_sorted_by_key(|row| row.chars_seen)
+                && rows.is_sorted_by_key(|row| row.tokens_seen),
+            "a log that goes back in the text"
+        );
+        Ok(())
+    }
+
+    fn check_cursor(
+        &self,
+        cursor: &Cursor,
+        configuration: &Configuration,
+        source: &Source<'_>,
+        seed: Seed,
+    ) -> Result<()> {
+        let Cursor {
+            epoch,
+            document,
+            word,
+            ref pending,
+            before,
+            chars_seen,
+            tokens_seen,
+        } = *cursor;
+        let last = self.log.rows.last();
+        let logged = last.map_or((0, 0), |row| (row.chars_seen, row.tokens_seen));
+        ensure!(
+            logged == (chars_seen, tokens_seen),
+            "another place in the text than the log's"
+        );
+        ensure!(
+            chars_seen.max(tokens_seen) < MOST_SEEN,
+            "{chars_seen} characters and {tokens_seen} tokens seen"
+        );
+        let characters = source.text.characters();
+        let earlier = epoch.checked_mul(characters);
+        let of_epoch = earlier.and_then(|earlier| chars_seen.checked_sub(earlier));
+        ensure!(
+            of_epoch.is_some_and(|seen| seen < characters),
+            "epoch {epoch} after {chars_seen} characters of a text of {characters}"
+        );
+        let steps = self.flat.steps;
+        let size = configuration.step_size();
+        let is_due = match size.mode {
+            // A word is left out that reaches further beyond the end than its first half before it.
+            BudgetMode::EqualText => {
+                let words = source.text.words().iter();
+                let longest = words.map(|word| u64::from(word.characters) + 1).max();
+                let most = chars_seen + longest.unwrap_or(0);
+                let due = steps.checked_mul(size.batch_chars);
+                pending.is_empty() && due.is_some_and(|due| due <= most)
+            }
+            BudgetMode::EqualTokens => steps.checked_mul(size.batch_tokens) == Some(tokens_seen),
+        };
+        ensure!(
+            is_due,
+            "{chars_seen} characters and {tokens_seen} tokens seen in {steps} steps"
+        );
+        let vocab_size = configuration.model.vocab_size;
+        ensure!(
+            pending
+                .iter()
+                .chain([&before])
+                .all(|id| (*id as usize) < vocab_size),
+            "a token that is none of {vocab_size}"
+        );
+        let documents = source.text.documents();
+        ensure!(
+            document < documents,
+            "document {document} of {documents} (counted from 0)"
+        );
+        ensure!(
+            has_word(cursor, source, seed),
+            "word {word} (counted from 0) of a document that has fewer"
+        );
+        Ok(())
+    }
+}
+
+/// Characters or tokens that no training sees.
+const MOST_SEEN: u64 = 1 << 62;
+
+/// Whether the cursor's document has a word at its place. Which document that is, the epoch's order says; so the batches
+/// themselves go there, in steps of one word.
+fn has_word(cursor: &Cursor, source: &Source<'_>, seed: Seed) -> bool {
+    let a_word = StepSize {
+        mode: BudgetMode::EqualText,
+        batch_chars: 0,
+        batch_tokens: 0,
+        seq_len: 1,
+    };
+    let start = Cursor {
+        epoch: cursor.epoch,
+        document: cursor.document,
+        word: 0,
+        pending: Vec::new(),
+        before: SEP,
+        chars_seen: 0,
+        tokens_seen: 0,
+    };
+    let Source {
+        text,
+        words,
+        encoder,
+        ..
+    } = *source;
+    let mut batches = Batches::new(text, words, encoder, a_word, seed, Some(start));
+    while batches.cursor().word < cursor.word {
+        batches.step(0);
+        // behind the last word begins the next document
+        if batches.cursor().word == 0 {
+            return false;
+        }
+    }
+    true
 }
 
 fn path(directory: &Path) -> PathBuf {
     directory.join("state")
+}
+
+fn damaged(path: &Path) -> String {
+    format!(
+        "{}: damaged; start again with --force, without --resume",
+        path.display()
+    )
 }
 
 fn parse(bytes: &[u8]) -> Result<State> {
@@ -119,6 +320,12 @@ fn parse(bytes: &[u8]) -> Result<State> {
         .split_at_checked(u64::from_le_bytes(*length) as usize)
         .context("too short")?;
     let header: Header = serde_json::from_slice(header)?;
+    // Lest the products below wrap.
+    let counts = [header.log_rows, header.timing_rows, header.parameters];
+    ensure!(
+        counts.iter().all(|count| *count <= rest.len()),
+        "another length"
+    );
     let log_bytes = 8 * (LOG_COLUMNS * header.log_rows + 3 * header.timing_rows);
     ensure!(
         rest.len() == log_bytes + 12 * header.parameters,
@@ -251,5 +458,46 @@ mod tests {
             error.contains("damaged; start again with --force"),
             "{error}"
         );
+    }
+
+    /// 12 · (2^62 + 2), 80 · 2^61 and 24 · 2^61 are 24, 0 and 0 in 64 bits: the lengths in a file with two parameters and
+    /// no rows.
+    #[test]
+    fn counts_whose_products_wrap_are_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = State {
+            cursor: None,
+            engines: Vec::new(),
+            mean_loss: None,
+            flat: Flat {
+                parameters: vec![1.0, 2.0],
+                first: vec![0.0; 2],
+                second: vec![0.0; 2],
+                steps: 0,
+            },
+            log: Log::default(),
+        };
+        state.write(directory.path()).unwrap();
+        let bytes = std::fs::read(path(directory.path())).unwrap();
+        let (start, rest) = bytes[..bytes.len() - 32].split_at(16);
+        let length = u64::from_le_bytes(start[8..].try_into().unwrap());
+        let (header, numbers) = rest.split_at(length as usize);
+        let header = String::from_utf8(header.to_vec()).unwrap();
+        for (name, count, wrapping) in [
+            ("parameters", 2, (1_u64 << 62) + 2),
+            ("log_rows", 0, 1 << 61),
+            ("timing_rows", 0, 1 << 61),
+        ] {
+            let found = format!("\"{name}\":{count}");
+            assert!(header.contains(&found), "{header}");
+            let header = header.replace(&found, &format!("\"{name}\":{wrapping}"));
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend((header.len() as u64).to_le_bytes());
+            bytes.extend(header.bytes());
+            bytes.extend(numbers);
+            let checksum = blake3::hash(&bytes);
+            bytes.extend(checksum.as_bytes());
+            assert_eq!(parse(&bytes).unwrap_err().to_string(), "another length");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use corpus::tables::TrainLogRow;
 use corpus::{Begin, Input, Output, Request, Stage};
 use lm::{Checkpoint, Encoder, Weights};
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
     /// Begins a training, or goes on with what an earlier one left; none where it is whole already.
     ///
     /// # Errors
-    /// An output that may not be written, a damaged state.
+    /// An output that may not be written, a damaged state or checkpoint.
     pub fn begin(
         index: usize,
         job: &'a Job,
@@ -92,7 +92,11 @@ impl<'a> Run<'a> {
         let (output, earlier) = match begin {
             Begin::Fresh(output) => (output, None),
             Begin::Resumed(output) => {
-                let state = State::read(&output.resume_directory()?)?;
+                let directory = output.resume_directory()?;
+                let state = State::read(&directory)?;
+                if let Some(state) = &state {
+                    state.check(&directory, configuration, &source, Seed(job.seed))?;
+                }
                 (output, state)
             }
             Begin::AlreadyDone => {
@@ -109,7 +113,7 @@ impl<'a> Run<'a> {
             log: Log::default(),
         });
         let step = state.flat.steps;
-        keep_checkpoints_up_to(&output.path("checkpoints"), step)?;
+        take_up_checkpoints(&output, &configuration.checkpoints, step)?;
         if step > 0 {
             tracing::info!(
                 "{}: going on after step {step} of {}",
@@ -117,7 +121,7 @@ impl<'a> Run<'a> {
                 configuration.steps
             );
         }
-        Ok(Some(Run {
+        let run = Run {
             index,
             job,
             source,
@@ -139,7 +143,15 @@ impl<'a> Run<'a> {
             engines: state.engines,
             mean_loss: state.mean_loss,
             first_loss: None,
-        }))
+        };
+        // One that was damaged is gone, and no step to come writes it; that of step 0 is written before the first step.
+        if step > 0
+            && configuration.checkpoints.binary_search(&step).is_ok()
+            && let Some(flat) = &run.flat
+        {
+            run.checkpoint(flat)?;
+        }
+        Ok(Some(run))
     }
 
     /// Notes who computes the steps to come.
@@ -238,12 +250,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes the present weights as a checkpoint, unless an earlier run did.
+    /// Writes the present weights as a checkpoint and seals it, unless an earlier run did: what that left was checked when
+    /// this one began. A state of this step or a later one is saved only afterwards, so that a checkpoint without a seal,
+    /// left by a kill between the two, is always one that can be written again.
     ///
     /// # Errors
-    /// A disk that is full, weights that are no finite numbers.
+    /// A disk that is full, weights that are no finite numbers, an interrupt.
     pub fn checkpoint(&self, state: &Flat) -> Result<()> {
-        let directory = self.output.path(&checkpoint_name(self.step));
+        let name = checkpoint_name(self.step);
+        let directory = self.output.path(&name);
         if directory.exists() {
             return Ok(());
         }
@@ -255,6 +270,7 @@ impl<'a> Run<'a> {
             &weights,
             self.source.encoder.tokenizer(),
         )?;
+        self.output.seal(&name)?;
         tracing::debug!("{}", directory.display());
         Ok(())
     }
@@ -280,23 +296,20 @@ impl<'a> Run<'a> {
             .mean_loss
             .map_or(loss_nats, |mean| 0.9 * mean + 0.1 * loss_nats);
         self.mean_loss = Some(mean);
-        let chance = self.chance_nats();
-        if mean <= 1.5 * chance + 1.0 {
+        let vocab_size = self.configuration.model.vocab_size;
+        if mean <= most_nats(vocab_size) {
             return Ok(());
         }
+        let chance = chance_nats(vocab_size);
         Err(self.diverged(
             self.step,
             &format!("the loss rose to {mean:.2} nats, chance is {chance:.2}"),
         ))
     }
 
-    /// Loss of a model that knows nothing.
-    fn chance_nats(&self) -> f64 {
-        (self.configuration.model.vocab_size as f64).ln()
-    }
-
     fn diverged(&self, step: u64, problem: &str) -> Error {
         let Configuration {
+            model,
             checkpoints,
             learning_rate,
             warmup_steps,
@@ -306,7 +319,7 @@ impl<'a> Run<'a> {
         let good = |row: &&TrainLogRow| {
             checkpoints.binary_search(&row.step).is_ok()
                 && self.output.path(&checkpoint_name(row.step)).exists()
-                && row.loss_nats < self.chance_nats() + 0.5
+                && row.loss_nats < chance_nats(model.vocab_size) + 0.5
         };
         let last = self.log.rows.iter().rev().find(good);
         let last = checkpoint_name(last.map_or(0, |row| row.step));
@@ -392,26 +405,76 @@ fn events(options: &Options, job: &Job) -> Result<Option<Events>> {
     Events::create(&directory).map(Some)
 }
 
+/// Loss of a model that knows nothing.
+fn chance_nats(vocab_size: usize) -> f64 {
+    (vocab_size as f64).ln()
+}
+
+/// The running mean of the loss above which a training has exploded.
+pub(crate) fn most_nats(vocab_size: usize) -> f64 {
+    1.5 * chance_nats(vocab_size) + 1.0
+}
+
 fn checkpoint_name(step: u64) -> String {
     format!("checkpoints/step-{step:06}")
 }
 
-/// Deletes what a killed run left half-written, and the checkpoints that the steps to come will write again.
-fn keep_checkpoints_up_to(directory: &Path, step: u64) -> Result<()> {
-    let name = |path: &Path| path.display().to_string();
-    let entries = match std::fs::read_dir(directory) {
+/// Checks what a killed run left against its seals, and deletes what is half-written or will be written again.
+fn take_up_checkpoints(output: &Output, steps: &[u64], done: u64) -> Result<()> {
+    let kept: Vec<u64> = steps.iter().copied().filter(|step| *step <= done).collect();
+    for &step in &kept {
+        let name = checkpoint_name(step);
+        let found = match output.check_seal(&name) {
+            Ok(()) => continue,
+            Err(error @ corpus::Error::Interrupted(_)) => return Err(error.into()),
+            Err(corpus::Error::BrokenSeal { found, .. }) => found,
+            Err(error) => format!("{:#}", Error::from(error)),
+        };
+        let path = output.path(&name);
+        let shown = path.display();
+        if step < done {
+            bail!(
+                "{shown}: expected the checkpoint as it was written, found {found}; the training that goes on after step \
+                 {done} (resume/state) cannot write it again: start again without --resume"
+            );
+        }
+        // The weights of the step that is done are at hand.
+        if path.exists() {
+            tracing::info!("{shown}: found {found}; writing this checkpoint again");
+            delete(&path)?;
+        }
+    }
+    delete_all_but(output, &kept)
+}
+
+/// Deletes everything beside the checkpoints of these steps.
+fn delete_all_but(output: &Output, steps: &[u64]) -> Result<()> {
+    let directory = output.path("checkpoints");
+    let place = || directory.display().to_string();
+    let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| name(directory)),
+        Err(error) => return Err(error).with_context(place),
     };
+    let kept: Vec<PathBuf> = steps
+        .iter()
+        .map(|step| output.path(&checkpoint_name(*step)))
+        .collect();
     for entry in entries {
-        let path: PathBuf = entry.with_context(|| name(directory))?.path();
-        let number = path
-            .file_name()
-            .and_then(|file| file.to_str()?.strip_prefix("step-")?.parse::<u64>().ok());
-        if number.is_none_or(|number| number > step) {
-            std::fs::remove_dir_all(&path).with_context(|| name(&path))?;
+        let path = entry.with_context(place)?.path();
+        if !kept.contains(&path) {
+            delete(&path)?;
         }
     }
     Ok(())
+}
+
+/// Deletes a directory or a file, where there is one.
+fn delete(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path).or_else(|_| std::fs::remove_file(path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
 }

@@ -83,7 +83,8 @@ impl Validation {
     /// Loss of each of the engine's models as it stands, on the documents of its own language directory.
     ///
     /// # Errors
-    /// A device that failed.
+    /// A device that failed; an interrupt. A step that is not validated may not be saved as done: a run that goes on from
+    /// there would never validate it.
     pub fn losses(each: &[&Validation], engine: &mut Engine) -> Result<Vec<ValidationLoss>> {
         let majority: Vec<&Side> = each.iter().map(|validation| &validation.majority).collect();
         let minority: Vec<&Side> = each.iter().map(|validation| &validation.minority).collect();
@@ -127,6 +128,7 @@ impl Side {
         let mut nats = vec![0.0; each.len()];
         let most = each.iter().map(|side| side.batches.len()).max();
         for index in 0..most.unwrap_or(0) {
+            command::check_interrupt()?;
             let batch = |side: &&Side| side.batches.get(index).cloned().unwrap_or_default();
             let rows: Vec<Rows> = each.iter().map(batch).collect();
             for (sum, more) in nats.iter_mut().zip(engine.loss(&rows)?) {

@@ -211,20 +211,31 @@ impl Ontology {
     }
 }
 
+/// Leaf types of a world.
+const MOST_LEAVES: u64 = 1000;
+/// Levels of the type tree below its root: with [`MOST_LEAVES`] on each, every node has a [`TypeId`].
+const MOST_LEVELS: usize = 64;
+
 fn check_ranges(config: &OntologyConfig) -> Result<(), OntologyError> {
     let range = |field, expected: &str, found: String| OntologyError::Range {
         field,
         expected: expected.to_owned(),
         found,
     };
-    let leaves: u64 = config.branching.iter().map(|&n| u64::from(n)).product();
-    if config.branching.contains(&0) || leaves > 1000 {
+    let leaves = config
+        .branching
+        .iter()
+        .try_fold(1_u64, |product, &n| product.checked_mul(n.into()))
+        .filter(|leaves| {
+            (1..=MOST_LEAVES).contains(leaves) && config.branching.len() <= MOST_LEVELS
+        });
+    let Some(leaves) = leaves else {
         return Err(range(
             "branching",
-            "1 to 1000 leaf types",
-            format!("{:?}", config.branching),
+            &format!("1 to {MOST_LEAVES} leaf types below at most {MOST_LEVELS} levels"),
+            shown(&config.branching),
         ));
-    }
+    };
     if config.nouns_per_type < 2 || leaves * u64::from(config.nouns_per_type) > 1_000_000 {
         return Err(range(
             "nouns_per_type",
@@ -272,6 +283,17 @@ fn check_ranges(config: &OntologyConfig) -> Result<(), OntologyError> {
         ));
     }
     Ok(())
+}
+
+/// The first levels, for messages.
+fn shown(branching: &[u16]) -> String {
+    const SHOWN: usize = 16;
+    match branching.get(..SHOWN) {
+        Some(first) if first.len() < branching.len() => {
+            format!("{first:?} and {} levels more", branching.len() - SHOWN)
+        }
+        _ => format!("{branching:?}"),
+    }
 }
 
 fn tree(branching: &[u16]) -> Vec<TypeNode> {
@@ -337,31 +359,28 @@ fn draw_nouns(
         let vectors = attributes.iter().fold(1_u64, |product, &a| {
             product.saturating_mul(u64::from(ontology.attributes[a].n_values))
         });
-        // Half full, so that drawing until unseen ends soon.
-        if vectors < 2 * u64::from(config.nouns_per_type) {
+        if vectors < u64::from(config.nouns_per_type) {
             return Err(OntologyError::Vectors {
                 kind: ontology.types[usize::from(kind)].name.clone(),
                 nouns: config.nouns_per_type,
                 vectors,
             });
         }
-        let mut seen = FxHashSet::default();
-        while seen.len() < config.nouns_per_type as usize {
-            let values: Vec<ValueId> = attributes
-                .iter()
-                .map(|&a| {
-                    let attribute = &ontology.attributes[a];
-                    attribute.first_value + rng.random_range(0..u32::from(attribute.n_values))
-                })
-                .collect();
-            if seen.insert(values.clone()) {
-                nouns.push(Noun {
-                    kind,
-                    rank: 0,
-                    values,
-                });
-            }
-        }
+        let drawn: Vec<Vec<ValueId>> = if vectors < 2 * u64::from(config.nouns_per_type) {
+            // Few are left over: drawing until unseen would take long.
+            let wanted = config.nouns_per_type as usize;
+            rand::seq::index::sample(rng, vectors as usize, wanted)
+                .into_iter()
+                .map(|index| vector_at(ontology, &attributes, index))
+                .collect()
+        } else {
+            draw_until_unseen(config, ontology, &attributes, rng)
+        };
+        nouns.extend(drawn.into_iter().map(|values| Noun {
+            kind,
+            rank: 0,
+            values,
+        }));
     }
     let mut ranks: Vec<u32> = (0..nouns.len() as u32).collect();
     ranks.shuffle(rng);
@@ -369,6 +388,44 @@ fn draw_nouns(
         noun.rank = rank;
     }
     Ok(nouns)
+}
+
+/// Different attribute vectors, one for each noun of a type, where there are at least twice as many as nouns.
+fn draw_until_unseen(
+    config: &OntologyConfig,
+    ontology: &Ontology,
+    attributes: &[usize],
+    rng: &mut Stream,
+) -> Vec<Vec<ValueId>> {
+    let mut seen = FxHashSet::default();
+    let mut drawn = Vec::new();
+    while drawn.len() < config.nouns_per_type as usize {
+        let values: Vec<ValueId> = attributes
+            .iter()
+            .map(|&a| {
+                let attribute = &ontology.attributes[a];
+                attribute.first_value + rng.random_range(0..u32::from(attribute.n_values))
+            })
+            .collect();
+        if seen.insert(values.clone()) {
+            drawn.push(values);
+        }
+    }
+    drawn
+}
+
+/// The attribute vector of a number below their count: its digits, the first attribute's the lowest.
+fn vector_at(ontology: &Ontology, attributes: &[usize], mut index: usize) -> Vec<ValueId> {
+    attributes
+        .iter()
+        .map(|&a| {
+            let attribute = &ontology.attributes[a];
+            let n_values = usize::from(attribute.n_values);
+            let digit = index % n_values;
+            index /= n_values;
+            attribute.first_value + digit as u32
+        })
+        .collect()
 }
 
 fn draw_relations(
@@ -425,4 +482,110 @@ fn draw_relations(
         }
     }
     Ok(relations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AttributeConfig, RelationConfig};
+
+    /// Three attributes of two values: 2 · 2 · 2 = 8 vectors.
+    fn config(branching: &[u16], nouns_per_type: u32) -> OntologyConfig {
+        OntologyConfig {
+            branching: branching.to_vec(),
+            nouns_per_type,
+            zipf_exponent: 0.0,
+            attributes: vec![AttributeConfig {
+                level: 0,
+                count: 3,
+                values: 2,
+            }],
+            relations: vec![RelationConfig {
+                class: RelationClass::Verb,
+                count: 1,
+                level: 0,
+                objects_per_subject: 1,
+            }],
+        }
+    }
+
+    /// (2^8)^8 = 2^64 is 0 in 64 bits, and 65,535^5 is some number.
+    #[test]
+    fn trees_too_large_are_refused_whatever_their_product_wraps_to() {
+        let refused: [Vec<u16>; 6] = [
+            vec![256; 8],
+            vec![65_535; 5],
+            vec![2, 0],
+            vec![1001],
+            vec![1; 65],
+            vec![1; 70_000],
+        ];
+        for branching in refused {
+            let error = Ontology::draw(&config(&branching, 4), Seed(1)).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.starts_with("ontology.branching: expected 1 to 1000 leaf types"),
+                "{text}"
+            );
+            assert!(text.len() < 300, "{text}");
+        }
+        let accepted: [Vec<u16>; 3] = [vec![], vec![1; 64], vec![2, 1, 3]];
+        for branching in accepted {
+            let ontology = Ontology::draw(&config(&branching, 4), Seed(1)).unwrap();
+            let leaves: u16 = branching.iter().product();
+            assert_eq!(ontology.leaves().count(), usize::from(leaves));
+        }
+    }
+
+    /// A type may have as many nouns as there are vectors, and no more.
+    #[test]
+    fn only_impossible_numbers_of_nouns_are_refused() {
+        for nouns in 2..=8 {
+            for seed in 0..5 {
+                let ontology = Ontology::draw(&config(&[2], nouns), Seed(seed)).unwrap();
+                for kind in ontology.leaves() {
+                    let vectors: FxHashSet<_> = ontology
+                        .nouns_of(kind)
+                        .map(|noun| ontology.nouns[noun as usize].values.clone())
+                        .collect();
+                    assert_eq!(vectors.len(), nouns as usize);
+                    for (place, attribute) in ontology.attributes.iter().enumerate() {
+                        let values = attribute.first_value..attribute.first_value + 2;
+                        assert!(vectors.iter().all(|vector| values.contains(&vector[place])));
+                    }
+                }
+            }
+        }
+        let error = Ontology::draw(&config(&[2], 9), Seed(1)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "type entity.1 has 9 nouns but only 8 different attribute vectors: add attributes or values, or take fewer \
+             nouns_per_type"
+        );
+    }
+
+    /// With twice as many vectors as nouns, values are drawn one after another until a vector is new: worlds so drawn
+    /// stay as they are.
+    #[test]
+    fn worlds_with_room_draw_until_unseen() {
+        let ontology = Ontology::draw(&config(&[2], 4), Seed(3)).unwrap();
+        let mut rng = Seed(3).stream("ontology nouns");
+        for kind in ontology.leaves() {
+            let mut expected: Vec<Vec<ValueId>> = Vec::new();
+            while expected.len() < 4 {
+                let values: Vec<ValueId> = [0, 2, 4]
+                    .into_iter()
+                    .map(|first| first + rng.random_range(0..2_u32))
+                    .collect();
+                if !expected.contains(&values) {
+                    expected.push(values);
+                }
+            }
+            let nouns = ontology.nouns_of(kind);
+            let found: Vec<_> = nouns
+                .map(|noun| ontology.nouns[noun as usize].values.clone())
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
 }

@@ -17,12 +17,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
 use crate::manifest::first_difference;
+use crate::seal::{check_seal_at, seal_at};
 use crate::{Error, Fingerprint, Input, Manifest, Result, Stage, durable};
 
 /// The stage's own state, kept for `--resume`, never published.
@@ -31,6 +33,8 @@ const LOCK: &str = "lock";
 const CONFIGURATION: &str = "configuration.json";
 /// Clock, host and paths of the run; not in the manifest.
 const RUN: &str = "run.json";
+/// A run record larger than this says nothing (a long command line has some hundred kilobytes).
+const RUN_LIMIT_BYTES: u64 = 1 << 20;
 /// Measured speeds; not in the manifest.
 const TIMING: &str = "timing.parquet";
 
@@ -138,6 +142,31 @@ impl Output {
         self.directory(RESUME)
     }
 
+    /// Notes the hashes of a finished directory of the output (files alone in it) in the resume state, not in the
+    /// directory itself, so that a later run that goes on can tell whether it was damaged.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Interrupted`].
+    pub fn seal(&self, name: &str) -> Result<()> {
+        self.resume_directory()?;
+        seal_at(&self.path(name), &self.seal_of(name))
+    }
+
+    /// Checks that a directory of the output is as [`Output::seal`] found it.
+    ///
+    /// # Errors
+    /// [`Error::BrokenSeal`] where a file differs, is missing or is new, or where it never was sealed; [`Error::Io`];
+    /// [`Error::Interrupted`].
+    pub fn check_seal(&self, name: &str) -> Result<()> {
+        check_seal_at(&self.path(name), &self.seal_of(name))
+    }
+
+    /// `a/b` → `OUT.partial/resume/a-b.seal.json`.
+    fn seal_of(&self, name: &str) -> PathBuf {
+        let file = format!("{}.seal.json", name.replace('/', "-"));
+        self.path(RESUME).join(file)
+    }
+
     /// Where the output will be.
     pub fn out(&self) -> &Path {
         &self.places.out
@@ -193,9 +222,15 @@ impl Places {
     }
 }
 
-/// The fingerprint that a directory's `run.json` states; `None` where that file is gone or says none.
+/// The fingerprint that a directory's `run.json` states; `None` where that file is gone, too large or says none.
 pub(crate) fn recorded_fingerprint(directory: &Path) -> Option<Fingerprint> {
-    let bytes = std::fs::read(directory.join(RUN)).ok()?;
+    let file = File::open(directory.join(RUN)).ok()?;
+    let mut bytes = Vec::new();
+    let mut start = file.take(RUN_LIMIT_BYTES + 1);
+    start.read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 > RUN_LIMIT_BYTES {
+        return None;
+    }
     let run: Value = serde_json::from_slice(&bytes).ok()?;
     run.get("fingerprint")?.as_str()?.parse().ok()
 }
@@ -236,5 +271,28 @@ fn is_same(directory: &Path, wanted: &Manifest, deep: bool) -> Result<(), String
         Some(difference) => Err(format!(
             "the output of another configuration ({difference})"
         )),
+    }
+}
+
+#[cfg(test)]
+mod run_record {
+    use super::*;
+
+    #[test]
+    fn a_run_record_is_read_up_to_its_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        let fingerprint = Fingerprint::of(b"");
+        let recorded = |bytes: usize| {
+            let mut text = format!("{{\"fingerprint\": \"{fingerprint}\"}}");
+            text.push_str(&" ".repeat(bytes - text.len()));
+            std::fs::write(directory.path().join(RUN), text).unwrap();
+            recorded_fingerprint(directory.path())
+        };
+        assert_eq!(recorded(200), Some(fingerprint));
+        assert_eq!(recorded(1 << 20), Some(fingerprint));
+        assert_eq!(recorded((1 << 20) + 1), None);
+        std::fs::remove_file(directory.path().join(RUN)).unwrap();
+        std::fs::create_dir(directory.path().join(RUN)).unwrap();
+        assert_eq!(recorded_fingerprint(directory.path()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The hand-written step of `cpu-step` behind the training loop.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use cpu_step::{AdamW, Batch, Dimensions, EngineKind, Moments, StepError, Trainer};
 use lm::ModelConfig;
 
@@ -38,6 +38,21 @@ impl CpuStep {
             rms_norm_eps: config.rms_norm_eps,
         };
         let trainer = Trainer::new(dimensions, kind, threads)?;
+        let expected = trainer.layout().len();
+        for Flat {
+            parameters,
+            first,
+            second,
+            ..
+        } in states
+        {
+            for found in [parameters, first, second].map(Vec::len) {
+                ensure!(
+                    found == expected,
+                    "a state of {found} numbers for a model of {expected} parameters"
+                );
+            }
+        }
         let mut tensors: Vec<_> = trainer.layout().tensors().iter().collect();
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let places: Vec<_> = tensors
@@ -108,6 +123,7 @@ impl CpuStep {
             if rows.tokens == 0 {
                 return Ok(0.0);
             }
+            command::check_interrupt()?;
             let mean = trainer.loss(&model.parameters, &batch(rows)?)?;
             Ok(mean * rows.tokens as f64)
         };

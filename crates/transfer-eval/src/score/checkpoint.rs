@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, IndexOp};
+use command::Interrupted;
 use cpu_step::{Dimensions, EngineKind, Forest, Layout, Node, Precision, Scorer};
 use lm::score::{pad, token_nats};
 use lm::{Checkpoint, Decoder, ModelConfig};
@@ -12,9 +13,11 @@ use rayon::prelude::*;
 
 use super::LanguageModel;
 
-/// Tokens of the sequences that make one trie; about half of them share a beginning.
+/// Tokens of the sequences that make one trie, at most; about half of them share a beginning.
 const TOKENS_A_TRIE: usize = 1 << 15;
-/// Tries between two looks at whether the run was interrupted.
+/// Operations of one trie, about, a second's work of a slow core: a signal is heeded between tries.
+const OPERATIONS_A_TRIE: u64 = 1 << 36;
+/// Tries that are grown at once.
 const TRIES_AT_ONCE: usize = 16;
 /// Sequences whose keys and values are held at once.
 const GROWN_AT_ONCE: usize = 256;
@@ -80,7 +83,9 @@ impl CheckpointModel {
 impl LanguageModel for CheckpointModel {
     fn log_probabilities(&self, sequences: &[&[u32]]) -> Result<Vec<f64>> {
         match self {
-            CheckpointModel::Engine(scorer) => engine_nats(scorer, sequences),
+            CheckpointModel::Engine(scorer) => {
+                engine_nats(scorer, sequences, command::check_interrupt)
+            }
             CheckpointModel::Candle(decoder, batch) => candle_nats(decoder, *batch, sequences),
         }
     }
@@ -96,6 +101,7 @@ impl LanguageModel for CheckpointModel {
             CheckpointModel::Candle(decoder, batch) => {
                 nats.resize(sequences.len(), Vec::new());
                 for places in batches(sequences, *batch) {
+                    command::check_interrupt()?;
                     let rows: Vec<&[u32]> = places.iter().map(|&at| sequences[at]).collect();
                     let logits = decoder.forward(&pad(&rows, decoder.device())?)?;
                     for (row, &at) in places.iter().enumerate() {
@@ -154,11 +160,16 @@ fn flat(checkpoint: &Checkpoint, dimensions: &Dimensions) -> Result<Vec<f32>> {
     Ok(flat)
 }
 
-/// Sums of log-probabilities over tries of neighbouring sequences.
-fn engine_nats(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<f64>> {
+/// Sums of log-probabilities over tries of neighbouring sequences; before each trie a look at whether the run was
+/// interrupted.
+fn engine_nats(
+    scorer: &Scorer,
+    sequences: &[&[u32]],
+    mut check_interrupt: impl FnMut() -> Result<(), Interrupted>,
+) -> Result<Vec<f64>> {
     let mut nats = Vec::with_capacity(sequences.len());
-    for some in tries(sequences).chunks(TRIES_AT_ONCE) {
-        command::check_interrupt()?;
+    let tokens = tokens_a_trie(scorer.dimensions());
+    for some in tries(sequences, tokens).chunks(TRIES_AT_ONCE) {
         let grow = |&sequences: &&[&[u32]]| {
             let mut forest = Forest::new();
             let ends: Vec<Option<Node>> = sequences.iter().map(|ids| forest.insert(ids)).collect();
@@ -166,6 +177,7 @@ fn engine_nats(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<f64>> {
         };
         let grown: Vec<(Forest, Vec<Option<Node>>)> = some.par_iter().map(grow).collect();
         for (forest, ends) in grown {
+            check_interrupt()?;
             let scores = scorer.score(&forest)?;
             let total = |end: &Option<Node>| {
                 end.map_or(0.0, |end| scores.sequence_log_probability(&forest, end))
@@ -176,14 +188,21 @@ fn engine_nats(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<f64>> {
     Ok(nats)
 }
 
-/// Neighbouring sequences of about [`TOKENS_A_TRIE`] tokens together.
-fn tries<'a, 'b>(mut sequences: &'b [&'a [u32]]) -> Vec<&'b [&'a [u32]]> {
+/// Tokens of one trie for a model of these dimensions: fewer for a larger model. No number depends on it.
+fn tokens_a_trie(dimensions: &Dimensions) -> usize {
+    let operations_a_token = 2 * dimensions.parameter_count() as u64;
+    let tokens = OPERATIONS_A_TRIE / operations_a_token.max(1);
+    (tokens as usize).clamp(1, TOKENS_A_TRIE)
+}
+
+/// Neighbouring sequences of about `tokens_a_trie` tokens together.
+fn tries<'a, 'b>(mut sequences: &'b [&'a [u32]], tokens_a_trie: usize) -> Vec<&'b [&'a [u32]]> {
     let mut tries = Vec::new();
     while !sequences.is_empty() {
         let mut tokens = 0;
         let fitting = sequences.iter().take_while(|ids| {
             tokens += ids.len();
-            tokens <= TOKENS_A_TRIE
+            tokens <= tokens_a_trie
         });
         let (trie, rest) = sequences.split_at(fitting.count().max(1));
         tries.push(trie);
@@ -206,12 +225,12 @@ fn candle_nats(decoder: &Decoder, batch: usize, sequences: &[&[u32]]) -> Result<
 
 /// Appends tokens one at a time; keeps what follows each sequence's last.
 fn grow(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
-    command::check_interrupt()?;
     let vocab_size = scorer.dimensions().vocab_size;
     let mut generation = scorer.generation(sequences.len());
     let mut nats = vec![Vec::new(); sequences.len()];
     let longest = sequences.iter().map(|ids| ids.len()).max().unwrap_or(0);
     for position in 0..longest {
+        command::check_interrupt()?;
         let growing = sequences
             .iter()
             .enumerate()
@@ -259,6 +278,7 @@ fn engine_states(scorer: &Scorer, sequences: &[&[u32]]) -> Result<LayerStates> {
 fn candle_states(decoder: &Decoder, batch: usize, sequences: &[&[u32]]) -> Result<LayerStates> {
     let mut states = vec![vec![Vec::new(); sequences.len()]; decoder.config().n_layers + 1];
     for places in batches(sequences, batch) {
+        command::check_interrupt()?;
         let rows: Vec<&[u32]> = places.iter().map(|&at| sequences[at]).collect();
         let hidden = decoder.hidden_states(&pad(&rows, decoder.device())?)?;
         for (hidden, states) in hidden.iter().zip(&mut states) {
@@ -368,5 +388,46 @@ mod tests {
             .unwrap();
         let product = f64::from(next[0][5]) + f64::from(next[1][6]) + f64::from(next[2][7]);
         assert!((whole - product).abs() < 1e-4);
+    }
+
+    /// A signal that comes while the first of many tries is scored ends the run before the next.
+    #[test]
+    fn an_interrupt_is_heeded_before_each_trie() {
+        let engine = CheckpointModel::on_engine(&checkpoint(), 16).unwrap();
+        let CheckpointModel::Engine(scorer) = engine else {
+            panic!("expected the engine")
+        };
+        // 5 · 20,000 tokens, at most 2^15 a trie: four tries.
+        let sequences = vec![SEQUENCES[0]; 20_000];
+        assert_eq!(tries(&sequences, TOKENS_A_TRIE).len(), 4);
+        let mut looks = 0;
+        let scored = engine_nats(&scorer, &sequences, || {
+            looks += 1;
+            if looks < 2 { Ok(()) } else { Err(Interrupted) }
+        });
+        assert!(scored.unwrap_err().is::<Interrupted>());
+        assert_eq!(looks, 2);
+    }
+
+    /// 2^15 tokens of the small model (0.9 million parameters) are 6e10 operations; one of the large model would be seven
+    /// times as much.
+    #[test]
+    fn larger_models_score_smaller_tries() {
+        let tokens = |size: Size| {
+            let config = ModelConfig::of_size(size, 512, 128);
+            tokens_a_trie(&dimensions(&config, 128).unwrap())
+        };
+        assert_eq!(tokens(Size::Small), TOKENS_A_TRIE);
+        let large = tokens(Size::Large);
+        let config = ModelConfig::of_size(Size::Large, 512, 128);
+        let operations = 2 * config.n_parameters() as u64 * large as u64;
+        assert!((OPERATIONS_A_TRIE / 2..=OPERATIONS_A_TRIE).contains(&operations));
+        // At however small tries, a sequence has the same number.
+        let engine = CheckpointModel::on_engine(&checkpoint(), 16).unwrap();
+        let together = engine.log_probabilities(&SEQUENCES).unwrap();
+        for (sequence, nats) in SEQUENCES.iter().zip(together) {
+            let alone = engine.log_probabilities(&[*sequence]).unwrap();
+            assert_eq!(alone[0].to_bits(), nats.to_bits());
+        }
     }
 }
