@@ -124,7 +124,8 @@ pub struct CorpusConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProbeConfig {
-    /// Two-alternative items of each phenomenon and condition.
+    /// Two-alternative items of each stage and condition, at least: a phenomenon has half as many, or all where it is its
+    /// stage's only one.
     pub items: u32,
     /// Cloze contexts of each concept.
     pub contexts: u32,

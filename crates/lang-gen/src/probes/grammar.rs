@@ -143,7 +143,7 @@ mod tests {
         for phenomenon in ["order", "displaced", "position", "missing_word"] {
             for condition in [Condition::Majority, Condition::Minority, Condition::Masked] {
                 let rows = case.of(ProbeStage::Grammar, phenomenon, condition);
-                assert_eq!(rows.len(), case.world.config.probes.items as usize);
+                assert_eq!(rows.len(), case.world.config.probes.items as usize / 2);
                 for row in rows {
                     assert_eq!((row.gold, row.crossed_with), (0, None));
                     let good = reader.meaning(row.language, &row.candidates[0]).unwrap();
@@ -216,7 +216,7 @@ mod tests {
         let reader = TINY.reader();
         for condition in [Condition::Majority, Condition::Minority, Condition::Masked] {
             let items = TINY.crossed(ProbeStage::Grammar, "agreement", condition);
-            assert_eq!(items.len(), 40);
+            assert_eq!(items.len(), 20);
             for [x, y] in items {
                 for (row, gold) in [(x, 0), (y, 1)] {
                     assert_eq!(row.gold, gold);

@@ -293,9 +293,9 @@ mod tests {
     fn truth_is_crossed() {
         for phenomenon in ["attribute", "relation"] {
             for condition in [Condition::Majority, Condition::Minority, Condition::Masked] {
-                check(&DEMO, phenomenon, condition, 500);
+                check(&DEMO, phenomenon, condition, 250);
             }
-            check(&TINY, phenomenon, Condition::Masked, 40);
+            check(&TINY, phenomenon, Condition::Masked, 20);
         }
     }
 

@@ -32,11 +32,12 @@ mod testing;
 mod tests;
 
 use anyhow::Result;
-use corpus::Condition;
 use corpus::tables::ProbeRow;
+use corpus::{Condition, ProbeStage};
 use rayon::prelude::*;
 use seed::Seed;
 use world::World;
+use world::config::ProbeConfig;
 
 use alternatives::Phenomenon;
 use material::Material;
@@ -49,6 +50,15 @@ enum Class {
     Alternatives(Phenomenon, Condition),
     Clozes,
     Ladder(Condition),
+}
+
+/// Items of a phenomenon in each condition: every stage but the lexical one has at least two phenomena of them.
+fn items(sizes: &ProbeConfig, phenomenon: Phenomenon) -> usize {
+    let all = sizes.items as usize;
+    match phenomenon.stage {
+        ProbeStage::Lexical => all,
+        _ => all.div_ceil(2),
+    }
 }
 
 /// Every row of `probes.parquet`, in the order of the stages, then phenomena, conditions and items; `probe`
@@ -76,7 +86,7 @@ pub fn probes(world: &World, corpus_seed: Seed) -> Result<Vec<ProbeRow>> {
         .into_par_iter()
         .map(|class| match class {
             Class::Alternatives(phenomenon, condition) => {
-                alternatives::rows(&material, phenomenon, condition, sizes.items as usize)
+                alternatives::rows(&material, phenomenon, condition, items(sizes, phenomenon))
             }
             Class::Clozes => lexical::clozes(&material),
             Class::Ladder(condition) => ladder::rows(&material, condition, sizes.ladder as usize),

@@ -113,13 +113,18 @@ fn the_demo_has_500_items_of_each_stage_and_condition() {
         for phenomenon in phenomena {
             for condition in [Condition::Majority, Condition::Minority, Condition::Masked] {
                 let n = n_items(&DEMO, stage, Some(phenomenon), condition);
-                assert_eq!(n, 500, "{stage} {phenomenon} {condition}");
+                let expected = if stage == ProbeStage::Lexical {
+                    500
+                } else {
+                    250
+                };
+                assert_eq!(n, expected, "{stage} {phenomenon} {condition}");
             }
         }
     }
 }
 
-/// 500 items over 144 unmasked nouns: 3 or 4 each where every draw succeeds. Types have their nouns' share:
+/// 250 items over 144 unmasked nouns: 1 or 2 each where every draw succeeds (lexical ones 3 or 4). Types have their nouns' share:
 /// in `masked` they can have different numbers, since some masked nouns are `identical`.
 #[test]
 fn items_are_balanced_over_concepts_and_so_over_types() {

@@ -237,7 +237,7 @@ mod tests {
         let items = case.crossed(ProbeStage::Type, phenomenon, condition);
         assert_eq!(
             items.len(),
-            case.world.config.probes.items as usize,
+            case.world.config.probes.items as usize / 2,
             "{phenomenon} {condition}"
         );
         for [x, y] in items {
