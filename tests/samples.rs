@@ -155,6 +155,36 @@ fn eval_is_read() {
     rows::<ContinuationRow>(&eval);
 }
 
+/// Training on the sample's text and tokenizer as `regenerate.sh` does gives the sample's bytes: the portable engine
+/// computes the same everywhere, and what is computed does not change unnoticed.
+#[test]
+fn the_sample_model_is_trained_again_to_its_bytes() {
+    let lab = Lab::new();
+    for role in ["lang", "tok"] {
+        end_to_end::directory::copy(&samples().join(role), &lab.path(role)).unwrap();
+    }
+    let path = project().join("tests/samples/regenerate.sh");
+    let script = std::fs::read_to_string(path).unwrap();
+    let script = script.replace("\\\n", " ");
+    let command = script
+        .lines()
+        .find_map(|line| line.strip_prefix("model-train "));
+    let arguments = command
+        .expect("regenerate.sh trains a model")
+        .replace("$out/", "")
+        .replace("$cache", "cache")
+        .replace('"', "");
+    assert!(arguments.contains("--engine portable-f32"), "{arguments}");
+    lab.ok("model-train", &arguments);
+
+    let manifest = std::fs::read(samples().join("model/manifest.json")).unwrap();
+    let mut expected: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    // The sample keeps the version that wrote it; it is no part of what was computed.
+    expected["tool_version"] = env!("CARGO_PKG_VERSION").into();
+    let found = std::fs::read_to_string(lab.path("model/manifest.json")).unwrap();
+    assert_eq!(found, corpus::canonical_json(&expected));
+}
+
 /// The commands take the samples as they take today's directories.
 #[test]
 fn every_command_takes_the_samples() {

@@ -7,10 +7,15 @@
 //! - A *sentence* continues the first sentence of a validation document in the language asked for, and is the
 //!   sentence after it. (Where no document has two sentences, the first word is the prompt and part of the sample.)
 //!   Its first token is never the separator; it ends with its full stop, a separator, or at the token limit.
-//! - A *continuation* follows a cloze's words before the noun, and ends where a second word would begin.
+//! - A *continuation* follows a cloze's words before the noun, and ends where a second word would begin, with a
+//!   separator, or at the token limit.
 //!
-//! Where ids are split, prompts take the copy that the same text has when it is scored; what comes out is read as text,
-//! whichever copy its ids are of.
+//! [`sentence`] numbers the sentences by their prompts; `reading` turns ids into text as it stands behind the prompt,
+//! where what begins within a word is no word of its own. Where ids are split, prompts take the copy that the same text
+//! has when it is scored; what comes out is read as text, whichever copy its ids are of.
+
+mod reading;
+pub mod sentence;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -27,8 +32,10 @@ use seed::Seed;
 use world::{Recogniser, Side, World};
 
 use crate::items::Items;
-use crate::score::suite::{Text, context, copy_of, copy_of_text, ends_word, sentences};
+use crate::score::suite::{Text, context, copy_of};
 use crate::stages::lexical::generated::continued;
+use reading::{Reader, ends_text};
+use sentence::{SentencePrompt, sentence_prompts};
 
 /// What is generated on every checkpoint.
 pub struct Prompts<'a> {
@@ -36,33 +43,11 @@ pub struct Prompts<'a> {
     words: Vec<WordPrompt>,
     majority: Recogniser<'a>,
     minority: Recogniser<'a>,
-    encoder: &'a Encoder<'a>,
-    ends: Ends,
+    reader: Reader<'a>,
     /// Tokens that a word may have: one more than any candidate form.
     word_limit: usize,
     temperature: f64,
     seed: Seed,
-}
-
-/// Where generated texts end.
-struct Ends {
-    /// The full stop's tokens, in the first copy of the ids.
-    full_stop: Vec<u32>,
-    /// By token: whether the word before it is over.
-    words: Vec<bool>,
-    /// By token: its id in the first copy.
-    first: Vec<u32>,
-}
-
-struct SentencePrompt {
-    language: Language,
-    sample: u32,
-    /// `<sep>` and the prompt's tokens.
-    ids: Vec<u32>,
-    /// Words of the prompt that belong to the sample.
-    opening: Option<String>,
-    /// Tokens that the sample may have.
-    limit: usize,
 }
 
 struct WordPrompt {
@@ -93,18 +78,12 @@ impl<'a> Prompts<'a> {
         seed: Seed,
     ) -> Result<Prompts<'a>> {
         let tokenizer = encoder.tokenizer();
-        let ids = 0..tokenizer.vocab_size() as u32;
         let mut prompts = Prompts {
             sentences: Vec::new(),
             words: Vec::new(),
             majority: Recogniser::new(world, Side::Majority),
             minority: Recogniser::new(world, Side::Minority),
-            encoder,
-            ends: Ends {
-                full_stop: tokenizer.encode(".")?,
-                words: ends_word(tokenizer),
-                first: ids.map(|id| encoder.first(id)).collect(),
-            },
+            reader: Reader::new(encoder)?,
             word_limit: 0,
             temperature: amount.temperature,
             seed,
@@ -149,10 +128,9 @@ impl<'a> Prompts<'a> {
         }
         let generated = self.generate(model, &jobs)?;
         let row = |(prompt, ids): (&SentencePrompt, Vec<u32>)| {
-            let continued = self.encoder.decode(&ids)?;
-            let text = match &prompt.opening {
-                Some(opening) => format!("{opening} {}", continued.trim()),
-                None => continued.trim().to_owned(),
+            let text = match prompt.is_opening {
+                true => self.reader.whole(&prompt.ids, &ids)?,
+                false => self.reader.sentence(&prompt.ids, &ids)?,
             };
             let recogniser = match prompt.language {
                 Language::Majority => &self.majority,
@@ -187,7 +165,8 @@ impl<'a> Prompts<'a> {
         }
         let generated = self.generate(model, &jobs)?;
         let row = |(prompt, ids): (&WordPrompt, Vec<u32>)| {
-            let word = self.encoder.decode(&ids)?.trim().to_owned();
+            let is_over = ids.len() < self.word_limit;
+            let word = self.reader.word(&prompt.ids, &ids, is_over)?;
             Ok(ContinuationRow {
                 step,
                 probe: prompt.probe,
@@ -217,62 +196,8 @@ impl<'a> Prompts<'a> {
     }
 
     fn generate(&self, model: &Generator, jobs: &[Job<'_>]) -> Result<Vec<Vec<u32>>> {
-        model.generate(jobs, &self.ends, self.temperature)
+        model.generate(jobs, &self.reader, self.temperature)
     }
-}
-
-impl Ends {
-    fn with_full_stop(&self, ids: &[u32]) -> bool {
-        let Some(before) = ids.len().checked_sub(self.full_stop.len()) else {
-            return false;
-        };
-        let last = ids[before..].iter().map(|&id| self.first[id as usize]);
-        last.eq(self.full_stop.iter().copied())
-    }
-}
-
-/// Documents that samples of a language continue, over and over: prompts of one length run as one batch, so few
-/// different prompts make few batches.
-const PROMPTS: usize = 20;
-
-/// Prompts in one language: sample i continues document i modulo [`PROMPTS`].
-fn sentence_prompts(
-    language: Language,
-    texts: &[Text],
-    encoder: &Encoder<'_>,
-    samples: u32,
-) -> Result<Vec<SentencePrompt>> {
-    let tokenizer = encoder.tokenizer();
-    let own = || texts.iter().filter(|text| text.language == language);
-    let mut longest = 0;
-    for sentence in own().flat_map(|text| sentences(&text.text)) {
-        longest = longest.max(tokenizer.encode(sentence)?.len());
-    }
-    let of_two: Vec<&Text> = own()
-        .filter(|text| sentences(&text.text).count() > 1)
-        .collect();
-    let all: Vec<&Text> = own().collect();
-    let documents = if of_two.is_empty() { &all } else { &of_two };
-    let mut prompts = Vec::new();
-    for sample in (0..samples).take_while(|_| !documents.is_empty()) {
-        let text = documents[sample as usize % documents.len().min(PROMPTS)];
-        let first = sentences(&text.text).next().unwrap_or_default();
-        let opening = match of_two.is_empty() {
-            true => first.split(' ').next().map(str::to_owned),
-            false => None,
-        };
-        let mut ids = vec![SEP];
-        let prompt = opening.as_deref().unwrap_or(first);
-        ids.extend(encoder.encode(prompt, copy_of_text(text, encoder))?);
-        prompts.push(SentencePrompt {
-            language,
-            sample,
-            ids,
-            opening,
-            limit: longest + longest / 4,
-        });
-    }
-    Ok(prompts)
 }
 
 /// One text to generate.
@@ -330,7 +255,12 @@ impl Generator {
     }
 
     /// Generates every job, those with prompts of one length together. Ids of the prompts are not repeated.
-    fn generate(&self, jobs: &[Job<'_>], ends: &Ends, temperature: f64) -> Result<Vec<Vec<u32>>> {
+    fn generate(
+        &self,
+        jobs: &[Job<'_>],
+        reader: &Reader<'_>,
+        temperature: f64,
+    ) -> Result<Vec<Vec<u32>>> {
         let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, job) in jobs.iter().enumerate() {
             by_length.entry(job.ids.len()).or_default().push(at);
@@ -349,7 +279,7 @@ impl Generator {
             .map(|&(length, places)| {
                 command::check_interrupt()?;
                 let chosen: Vec<&Job<'_>> = places.iter().map(|&at| &jobs[at]).collect();
-                self.generate_batch(&chosen, length, ends, temperature)
+                self.generate_batch(&chosen, length, reader, temperature)
             })
             .collect::<Result<_>>()?;
         let mut generated = vec![Vec::new(); jobs.len()];
@@ -365,7 +295,7 @@ impl Generator {
         &self,
         jobs: &[&Job<'_>],
         length: usize,
-        ends: &Ends,
+        reader: &Reader<'_>,
         temperature: f64,
     ) -> Result<Vec<Vec<u32>>> {
         let sampling = Sampling::All { temperature };
@@ -404,18 +334,15 @@ impl Generator {
                         }
                     })
                     .context("logits are not finite")?;
-                let ends_word = ends.words.get(token as usize).copied().unwrap_or(true);
-                let over = match job.until {
-                    Until::Word => token == SEP || ends_word && !text.is_empty(),
-                    Until::Sentence => token == SEP,
-                };
-                if over {
+                let next_begins =
+                    job.until == Until::Word && !text.is_empty() && reader.ends_word(token);
+                if ends_text(token) || next_begins {
                     done[at] = true;
                     continue;
                 }
                 text.push(token);
                 next[at] = token;
-                let stopped = job.until == Until::Sentence && ends.with_full_stop(text);
+                let stopped = job.until == Until::Sentence && reader.has_full_stop(text);
                 done[at] = stopped || text.len() >= job.limit;
             }
             // the library's tables of angles end there
@@ -452,4 +379,43 @@ fn llama_config(config: &ModelConfig) -> Result<Config> {
         max_position_embeddings: config.seq_len,
         tie_word_embeddings: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lm::{Size, Weights};
+
+    /// An untrained model says anything: words end where another begins or the text is over, never before.
+    #[test]
+    fn a_continuation_is_at_most_one_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokenizer = reading::tests::tokenizer(directory.path());
+        let encoder = Encoder::plain(&tokenizer);
+        let reader = Reader::new(&encoder).unwrap();
+        let config = ModelConfig::of_size(Size::Tiny, tokenizer.vocab_size(), 16);
+        let weights = Weights::initial(&config, Seed(3));
+        let checkpoint = Checkpoint { config, weights };
+        let generator = Generator::new(&checkpoint, &Device::Cpu, 32, 16).unwrap();
+        let job = |seed| Job {
+            ids: &[SEP, 3],
+            seed,
+            limit: 4,
+            until: Until::Word,
+        };
+        let jobs: Vec<Job<'_>> = (0..200).map(job).collect();
+        let texts = generator.generate(&jobs, &reader, 1.0).unwrap();
+        assert_eq!(texts.len(), 200);
+        for ids in &texts {
+            assert!(ids.len() <= 4 && !ids.iter().any(|&id| ends_text(id)));
+            assert!(
+                !ids.iter().skip(1).any(|&id| reader.ends_word(id)),
+                "{ids:?}"
+            );
+        }
+        let goes_on = |ids: &&Vec<u32>| ids.first().is_some_and(|&id| !reader.ends_word(id));
+        let joined = texts.iter().filter(goes_on).count();
+        // two of ten tokens start no word
+        assert!((10..100).contains(&joined), "{joined}");
+    }
 }

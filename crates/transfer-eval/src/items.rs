@@ -47,7 +47,8 @@ pub struct Alternative {
     pub phenomenon: String,
     /// Whose forms.
     pub condition: Condition,
-    /// The concept of its first row.
+    /// The concept of its first row: the noun that the item was drawn for, and by which the bootstrap draws it again. A
+    /// crossed item's other noun is not told from those of other items.
     pub concept: Option<u32>,
 }
 

@@ -3,10 +3,14 @@
 //! Order and displaced items have the same words in both sentences; agreement items are crossed. `missing_word` is
 //! secondary, its sentences differ in length; beside it stands what length alone would answer. `position` (a masked
 //! noun in a noun's place against another place) is one of the three tests whose onsets claim 4 compares.
+//!
+//! Sampled sentences that continue one prompt are alike, so the bootstrap draws them together: what counts as concepts
+//! of `sentences_parsed` and of `types_satisfied` are prompts.
 
 use corpus::tables::SampleRow;
 use corpus::{Condition, Language, ProbeStage};
 
+use crate::generate::sentence::prompt_of;
 use crate::items::{AlternativeRows, Items};
 use crate::measure::{Measure, Observation};
 use crate::ranking::preference;
@@ -56,6 +60,14 @@ pub(super) fn sentences(
         .filter(move |sample| Some(sample.language) == language)
 }
 
+/// `value` of `weight` parts of a sampled sentence, without a chance level.
+pub(super) fn of_sample(sample: &SampleRow, value: f64, weight: f64) -> Observation {
+    Observation {
+        concept: Some(prompt_of(sample.sample)),
+        ..Observation::part(value, weight)
+    }
+}
+
 /// Why a condition has no sampled sentences.
 pub(super) fn no_samples(condition: Condition) -> String {
     match sampled_language(condition) {
@@ -73,10 +85,8 @@ pub(super) fn no_samples(condition: Condition) -> String {
 fn sentences_parsed(samples: &[SampleRow]) -> Vec<Measure> {
     let measure = |condition| {
         let verdict = |sample: &SampleRow| {
-            Some(Observation::part(
-                f64::from(u8::from(sample.grammatical)),
-                1.0,
-            ))
+            let value = f64::from(u8::from(sample.grammatical));
+            Some(of_sample(sample, value, 1.0))
         };
         let observations = sentences(samples, condition).map(verdict).collect();
         Measure::from_items(
@@ -118,4 +128,41 @@ fn length_baseline(items: &Items, scores: &StepScores, condition: Condition) -> 
         answers,
         &absent,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{Bootstrap, Outcome};
+    use seed::Seed;
+
+    /// Samples 0, 1 and 2 continue prompts of their own, sample 21 that of sample 1.
+    #[test]
+    fn samples_of_one_prompt_are_drawn_together() {
+        let sample = |(sample, grammatical)| SampleRow {
+            step: 7,
+            language: Language::Minority,
+            sample,
+            text: String::new(),
+            grammatical,
+            types_satisfied: 0,
+            types_broken: 0,
+        };
+        let samples = [(0, true), (1, false), (2, true), (21, false)].map(sample);
+        let measures = sentences_parsed(&samples);
+        let minority = measures.iter().find(|one| one.value().is_some()).unwrap();
+        assert_eq!(minority.condition, Condition::Minority);
+        let Outcome::Observed(observed) = &minority.outcome else {
+            panic!("{minority:?}")
+        };
+        let prompts: Vec<Option<u32>> = observed.iter().map(|one| one.concept).collect();
+        assert_eq!(prompts, [Some(0), Some(1), Some(2), Some(1)]);
+        let bootstrap = Bootstrap {
+            seed: Seed(1),
+            replicates: 0,
+        };
+        let row = bootstrap.row(7, minority);
+        assert_eq!((row.n_items, row.n_concepts), (4, 3));
+        assert!((row.value.unwrap() - 0.5).abs() < 1e-12);
+    }
 }

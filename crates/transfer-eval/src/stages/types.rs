@@ -7,11 +7,11 @@ use corpus::tables::SampleRow;
 use corpus::{Condition, ProbeStage};
 
 use crate::items::Items;
-use crate::measure::{Measure, Observation};
+use crate::measure::Measure;
 use crate::scores::StepScores;
 
 use super::alternatives::accuracies;
-use super::grammar::{no_samples, sampled_language, sentences};
+use super::grammar::{no_samples, of_sample, sampled_language, sentences};
 
 /// Every measure of the stage.
 pub fn measures(items: &Items, scores: &StepScores, samples: &[SampleRow]) -> Vec<Measure> {
@@ -33,14 +33,12 @@ fn types_satisfied(samples: &[SampleRow]) -> Vec<Measure> {
     let measure = |condition| {
         let checked = sentences(samples, condition).filter(|sample| sample.grammatical);
         let parts: Vec<_> = checked
+            .filter(|sample| sample.types_satisfied + sample.types_broken > 0)
             .map(|sample| {
-                (
-                    f64::from(sample.types_satisfied),
-                    f64::from(sample.types_broken),
-                )
+                let satisfied = f64::from(sample.types_satisfied);
+                let checked = satisfied + f64::from(sample.types_broken);
+                Some(of_sample(sample, satisfied, checked))
             })
-            .filter(|(satisfied, broken)| satisfied + broken > 0.0)
-            .map(|(satisfied, broken)| Some(Observation::part(satisfied, satisfied + broken)))
             .collect();
         let absent = match sampled_language(condition) {
             Some(_) if sentences(samples, condition).next().is_some() => {

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// n nouns, each gold in one context of its own, and a crossed item for each neighbouring two.
+/// n nouns (n even): noun i belongs to context i, in which it is gold. Of each there are a cloze, grammar items and a
+/// ladder, of each neighbouring two crossed items.
 fn larger(n: u16) -> (Vec<ProbeRow>, Vec<String>) {
     let forms: Vec<String> = (0..n).map(|i| format!("n{i}")).collect();
     let forms_ref: Vec<&str> = forms.iter().map(String::as_str).collect();
@@ -14,12 +15,34 @@ fn larger(n: u16) -> (Vec<ProbeRow>, Vec<String>) {
         let sentence = |context: u16, noun: u16| format!("c{context} n{noun} .");
         let texts =
             [(one, one), (one, other), (other, one), (other, other)].map(|(c, f)| sentence(c, f));
-        let first = 1000 + 2 * u32::from(i);
-        probes.extend(crossed_rows(
-            first,
-            "other_type",
-            [&texts[0], &texts[1], &texts[2], &texts[3]],
-        ));
+        for (stage, what) in CROSSED {
+            let crossed = crossed_rows(
+                probes.len() as u32,
+                what,
+                [&texts[0], &texts[1], &texts[2], &texts[3]],
+            );
+            probes.extend(crossed.into_iter().map(|row| ProbeRow { stage, ..row }));
+        }
+    }
+    for i in 0..n {
+        let good = format!("c{i} n{i} .");
+        let concept = Some(u32::from(i));
+        for (what, bad) in [
+            ("order", format!("n{i} c{i} .")),
+            ("displaced", format!("c{i} . n{i}")),
+            ("position", format!(". c{i} n{i}")),
+        ] {
+            let row = pair_row(probes.len() as u32, what, [&good, &bad]);
+            probes.push(ProbeRow { concept, ..row });
+        }
+        let next = (i + 1) % n;
+        let (other_noun, other_context) = (format!("c{i} n{next} ."), format!("c{next} n{i} ."));
+        let row = ladder_row(probes.len() as u32, [&good, &other_noun, &other_context]);
+        probes.push(ProbeRow {
+            condition: Condition::Masked,
+            concept,
+            ..row
+        });
     }
     let contexts = (0..n).map(|i| format!("c{i}"));
     (
@@ -32,61 +55,87 @@ fn larger(n: u16) -> (Vec<ProbeRow>, Vec<String>) {
     )
 }
 
+/// What is crossed in [`larger`].
+const CROSSED: [(ProbeStage, &str); 7] = [
+    (ProbeStage::Type, "other_type"),
+    (ProbeStage::Grammar, "agreement"),
+    (ProbeStage::Knowledge, "attribute"),
+    (ProbeStage::Knowledge, "relation"),
+    (ProbeStage::Knowledge, "held_out_attribute"),
+    (ProbeStage::Knowledge, "held_out_relation"),
+    (ProbeStage::Lexical, "same_type"),
+];
+
 fn evaluate_larger(n: u16, judge: impl Fn(&[u32]) -> f64) -> Vec<MetricRow> {
     let (probes, words) = larger(n);
-    let directory = tempfile::tempdir().unwrap();
-    let tokenizer = word_tokenizer(
-        directory.path(),
-        &words.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
-    let items = Items::new(probes).unwrap();
-    let suite = Suite::new(&items, &[], &Encoder::plain(&tokenizer), 64, Seed(1)).unwrap();
-    let rows = StepRows {
-        scores: score(&Judge(judge), &suite, &items, 7).unwrap(),
-        ..StepRows::default()
-    };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let noun = |i: u32| LexiconRow {
         concept: i,
         form: format!("n{i}"),
         ..lexicon()[1].clone()
     };
     let lexicon: Vec<LexiconRow> = (0..u32::from(n)).map(noun).collect();
-    let bootstrap = Bootstrap {
-        seed: Seed(1),
-        replicates: 500,
-    };
-    let evidence = Evidence {
-        items,
-        nouns: Nouns::new(&lexicon),
-        bridges: Vec::new(),
-        draws: 2,
-        bootstrap,
-    };
-    evidence.metrics(7, &rows).unwrap()
+    evaluate_probes(&Judge(judge), &words, probes, &lexicon, Vec::new())
 }
 
-const OUTCOMES: [(&str, &str, Option<&str>); 6] = [
+const OUTCOMES: [(&str, &str, Option<&str>); 22] = [
+    ("grammar", "accuracy", None),
+    ("grammar", "accuracy", Some("order")),
+    ("grammar", "accuracy", Some("displaced")),
+    ("grammar", "accuracy", Some("position")),
+    ("grammar", "accuracy", Some("agreement")),
     ("type", "accuracy", None),
+    ("type", "accuracy", Some("other_type")),
+    ("knowledge", "accuracy", None),
+    ("knowledge", "accuracy", Some("attribute")),
+    ("knowledge", "accuracy", Some("relation")),
+    ("knowledge", "held_out_accuracy", None),
+    ("knowledge", "accuracy", Some("held_out_attribute")),
+    ("knowledge", "accuracy", Some("held_out_relation")),
+    ("lexical", "accuracy", Some("same_type")),
     ("lexical", "mrr", None),
     ("lexical", "mrr_raw", None),
     ("lexical", "hit1", None),
     ("lexical", "reachability", None),
     ("lexical", "reachability_raw", None),
+    ("ladder", "preferred", Some("token_shuffled")),
+    ("ladder", "preferred", Some("type_violating")),
+    ("ladder", "preferred", Some("unseen_pair")),
 ];
+
+/// Of 12 nouns: ids 3 to 14 are nouns, 15 to 26 contexts, in order. Knows that ci is followed by ni.
+fn knows(ids: &[u32]) -> f64 {
+    let is_noun = ids.get(2).is_some_and(|id| (3..15).contains(id));
+    if is_noun && ids[1] == ids[2] + 12 {
+        -1.0
+    } else {
+        -9.0
+    }
+}
 
 #[test]
 fn a_model_that_knows_everything_scores_one() {
-    // the sentence is ci nj: ids of nouns are 3 + j, of contexts 3 + n + i
-    let knows = |ids: &[u32]| {
-        if ids.len() > 2 && ids[1] == ids[2] + 12 {
-            -1.0
-        } else {
-            -9.0
-        }
-    };
     let rows = evaluate_larger(12, knows);
     for (stage, metric, what) in OUTCOMES {
-        close(masked(&rows, stage, metric, what), 1.0);
+        let row = row(&rows, stage, metric, Condition::Masked, what);
+        close(row.value.unwrap(), 1.0);
+        // nothing varies: the interval is that point
+        close(row.low.unwrap(), 1.0);
+        close(row.high.unwrap(), 1.0);
+    }
+}
+
+/// And one that knows the opposite of everything none: no metric answers for the model.
+#[test]
+fn a_model_that_is_always_wrong_scores_zero() {
+    let rows = evaluate_larger(12, |ids| -knows(ids));
+    for (stage, metric, what) in OUTCOMES {
+        let expected = match metric {
+            // last of 12
+            "mrr" | "mrr_raw" => 1.0 / 12.0,
+            _ => 0.0,
+        };
+        close(masked(&rows, stage, metric, what), expected);
     }
 }
 
@@ -108,7 +157,7 @@ fn a_uniform_model_is_exactly_at_chance() {
 #[test]
 fn random_models_are_at_chance_within_their_intervals() {
     use rand::Rng;
-    let mut held = [0; 3];
+    let mut held = [0; 6];
     for seed in 0..20 {
         let random = |ids: &[u32]| {
             let name = ids
@@ -119,16 +168,21 @@ fn random_models_are_at_chance_within_their_intervals() {
             -f64::from(Seed(seed).stream(&name).next_u32()) / f64::from(u32::MAX)
         };
         let rows = evaluate_larger(40, random);
-        let find = |stage, metric| row(&rows, stage, metric, Condition::Masked, None);
+        let find = |stage, metric, what| row(&rows, stage, metric, Condition::Masked, what);
         let range = |row: &MetricRow| row.low.unwrap()..=row.high.unwrap();
-        let (accuracy, mrr, null) = (
-            find("type", "accuracy"),
-            find("lexical", "mrr"),
-            find("lexical", "mrr_null"),
-        );
-        held[0] += u32::from(range(accuracy).contains(&accuracy.chance.unwrap()));
-        held[1] += u32::from(range(mrr).contains(&mrr.chance.unwrap()));
-        held[2] += u32::from(range(null).contains(&mrr.value.unwrap()));
+        let mrr = find("lexical", "mrr", None);
+        let at_chance = [
+            mrr,
+            find("grammar", "accuracy", Some("order")),
+            find("type", "accuracy", None),
+            find("knowledge", "accuracy", Some("attribute")),
+            find("ladder", "preferred", Some("type_violating")),
+        ];
+        for (held, row) in held.iter_mut().zip(at_chance) {
+            *held += u32::from(range(row).contains(&row.chance.unwrap()));
+        }
+        let null = find("lexical", "mrr_null", None);
+        held[5] += u32::from(range(null).contains(&mrr.value.unwrap()));
         // H₄₀/40 = 0.10696
         assert!((null.value.unwrap() - 0.106_96).abs() < 0.004);
     }

@@ -1,17 +1,21 @@
 //! Worked examples: whole evaluations of models whose probabilities are known, through the code that scores checkpoints.
 //!
-//! [`by_hand`]: a bigram model, every metric against its value computed by hand; [`bounds`]: models that know
-//! everything, nothing, or answer NaN; [`twins`]: ids that are split.
+//! Bigram models, every metric against its value computed by hand: [`by_hand`] (one item of each kind), [`pairs`] (items of
+//! two alternatives), [`clozes`] (several contexts a concept, and what they are read against), [`rungs`] (ladders).
+//! [`bounds`]: models that know everything, nothing, or answer NaN; [`twins`]: ids that are split.
 
 mod bounds;
 mod by_hand;
+mod clozes;
+mod pairs;
+mod rungs;
 mod twins;
 
 use std::collections::HashMap;
 
 use anyhow::Result;
-use corpus::tables::{ContinuationRow, LexiconRow, MetricRow, ProbeRow, SampleRow};
-use corpus::{Category, Condition, Language, ProbeSet};
+use corpus::tables::{BridgeRow, ContinuationRow, LexiconRow, MetricRow, ProbeRow, SampleRow};
+use corpus::{Category, Condition, Language, ProbeSet, ProbeStage};
 use lm::{Encoder, SplitIds, Tokenizer};
 use seed::Seed;
 
@@ -24,31 +28,33 @@ use crate::score::{LanguageModel, score, score_documents};
 use crate::testing::{cloze_row, crossed_rows, ladder_row, pair_row, word_tokenizer};
 
 const WORDS: [&str; 5] = ["x", "y", "u", "v", "."];
-/// `<sep>`, `<pad>`, `<unk>`, then the words.
-const VOCAB_SIZE: usize = 8;
+/// `<sep>`, `<pad>` and `<unk>` have the ids before the words'.
+const SPECIAL: u32 = 3;
 
 /// P(next | previous), zero where not named.
-struct Bigram(HashMap<(u32, u32), f64>);
+struct Bigram {
+    table: HashMap<(u32, u32), f64>,
+    vocab_size: u32,
+}
 
 impl Bigram {
     /// From words, `#` for the separator.
-    fn new(table: &[(&str, &str, f64)]) -> Bigram {
+    fn new(words: &[&str], table: &[(&str, &str, f64)]) -> Bigram {
         let id = |word: &str| {
-            WORDS
-                .iter()
-                .position(|&known| known == word)
-                .map_or(0, |place| place as u32 + 3)
+            let place = words.iter().position(|&known| known == word);
+            assert!(place.is_some() || word == "#", "{word} is no word");
+            place.map_or(0, |place| place as u32 + SPECIAL)
         };
-        Bigram(
-            table
-                .iter()
-                .map(|&(before, after, p)| ((id(before), id(after)), p))
-                .collect(),
-        )
+        let entry = |&(before, after, p): &(&str, &str, f64)| ((id(before), id(after)), p);
+        Bigram {
+            table: table.iter().map(entry).collect(),
+            vocab_size: words.len() as u32 + SPECIAL,
+        }
     }
 
     fn nats(&self, before: u32, after: u32) -> f64 {
-        self.0.get(&(before, after)).copied().unwrap_or(0.0).ln()
+        let p = self.table.get(&(before, after)).copied().unwrap_or(0.0);
+        p.ln()
     }
 }
 
@@ -61,7 +67,7 @@ impl LanguageModel for Bigram {
     fn next_token_nats(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
         let next = |ids: &&[u32]| {
             let last = ids[ids.len() - 1];
-            (0..VOCAB_SIZE as u32)
+            (0..self.vocab_size)
                 .map(|after| self.nats(last, after) as f32)
                 .collect()
         };
@@ -69,7 +75,7 @@ impl LanguageModel for Bigram {
     }
 }
 
-/// Any function of the sequence.
+/// Any function of the sequence, and any next token alike.
 struct Judge<F: Fn(&[u32]) -> f64>(F);
 
 impl<F: Fn(&[u32]) -> f64> LanguageModel for Judge<F> {
@@ -78,8 +84,9 @@ impl<F: Fn(&[u32]) -> f64> LanguageModel for Judge<F> {
     }
 
     fn next_token_nats(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let n_tokens = WORDS.len() + SPECIAL as usize;
         Ok(vec![
-            vec![-(VOCAB_SIZE as f32).ln(); VOCAB_SIZE];
+            vec![-(n_tokens as f32).ln(); n_tokens];
             sequences.len()
         ])
     }
@@ -163,6 +170,36 @@ fn evaluate_with(
     evidence.metrics(7, &rows).unwrap()
 }
 
+/// The metrics of these probes alone, by a model over `words`.
+fn evaluate_probes(
+    model: &impl LanguageModel,
+    words: &[&str],
+    probes: Vec<ProbeRow>,
+    lexicon: &[LexiconRow],
+    bridges: Vec<BridgeRow>,
+) -> Vec<MetricRow> {
+    let directory = tempfile::tempdir().unwrap();
+    let tokenizer = word_tokenizer(directory.path(), words);
+    let items = Items::new(probes).unwrap();
+    let suite = Suite::new(&items, &[], &Encoder::plain(&tokenizer), 64, Seed(1)).unwrap();
+    let rows = StepRows {
+        scores: score(model, &suite, &items, 7).unwrap(),
+        ..StepRows::default()
+    };
+    let bootstrap = Bootstrap {
+        seed: Seed(1),
+        replicates: 500,
+    };
+    let evidence = Evidence {
+        items,
+        nouns: Nouns::new(lexicon),
+        bridges,
+        draws: 2,
+        bootstrap,
+    };
+    evidence.metrics(7, &rows).unwrap()
+}
+
 fn row<'a>(
     rows: &'a [MetricRow],
     stage: &str,
@@ -199,7 +236,7 @@ fn close(found: f64, expected: f64) {
 
 /// P(u|x) = .6, P(v|x) = .2, P(u|y) = .5, P(v|y) = .4, P(.|x) = .2; the rest of a sentence is certain or nearly so.
 fn bigram() -> Bigram {
-    Bigram::new(&[
+    let table = [
         ("#", "x", 0.5),
         ("#", "y", 0.5),
         ("x", "u", 0.6),
@@ -217,5 +254,6 @@ fn bigram() -> Bigram {
         (".", "y", 0.1),
         ("u", "x", 1e-3),
         (".", "x", 1e-3),
-    ])
+    ];
+    Bigram::new(&WORDS, &table)
 }

@@ -191,8 +191,8 @@ fn validation(world: &World) -> Vec<DocumentRow> {
     rows
 }
 
-/// Masked nouns' base forms.
-fn masked_forms(world: &World, side: Side) -> Vec<(u32, String)> {
+/// Masked nouns' base forms: those that clozes ask for and bridges lead to.
+pub fn masked_forms(world: &World, side: Side) -> Vec<(u32, String)> {
     let nouns = lexicon(world).into_iter().filter(|row| {
         row.language == language(side)
             && row.category == Category::Noun

@@ -7,7 +7,9 @@ use std::process::{Command, Output};
 
 use corpus::tables::{MetricRow, ScoreRow};
 use corpus::{Condition, Input, Stage, read_rows};
-use directories::{Directories, STEPS, tiny};
+use directories::{Directories, STEPS, masked_forms, tiny};
+use serde_json::{Value, json};
+use world::Side;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_transfer-eval"))
@@ -126,10 +128,124 @@ fn a_run_writes_what_it_says_and_repeats() {
         .find(|row| row.calibrated_nats.is_some())
         .unwrap();
     assert!(scored.next_word_nats.is_some() || scored.candidate > 0);
-    let concept = tiny().lexicons.minority.entries()[0].concept.to_string();
-    let printed = succeeds(&run(&["show", &eval, &concept]));
-    assert!(printed.contains("tokens"), "{printed}");
     assert!(fails(&run(&["show", &eval, "nosuchform"])).contains("nosuchform"));
+}
+
+/// Cells of the line that begins with these, by white space.
+#[track_caller]
+fn line<'a>(printed: &'a str, beginning: &[&str]) -> Vec<&'a str> {
+    let mut lines = printed
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<&str>>());
+    let found = lines.find(|cells| cells.starts_with(beginning));
+    found.unwrap_or_else(|| panic!("no line {beginning:?} in:\n{printed}"))
+}
+
+#[test]
+fn a_concept_is_shown_with_forms_bridge_and_ranks() {
+    let directories = Directories::new();
+    succeeds(&evaluate(&directories, "model", "eval", &[]));
+    let eval = directories.path("eval").to_string_lossy().into_owned();
+    let world = tiny();
+    let of = |side| masked_forms(&world, side);
+    let (majority, minority) = (of(Side::Majority), of(Side::Minority));
+    let differs = |at: &usize| majority[*at].1 != minority[*at].1;
+    let at = (0..minority.len()).find(differs).unwrap();
+    assert_eq!(majority[at].0, minority[at].0);
+    let concept = minority[at].0.to_string();
+    let (a, b) = (majority[at].1.as_str(), minority[at].1.as_str());
+
+    // by number and by form
+    let printed = succeeds(&run(&["show", &eval, &concept]));
+    assert_eq!(printed, succeeds(&run(&["show", &eval, a])));
+    assert_eq!(line(&printed, &["concept"]), ["concept", concept.as_str()]);
+    // every word is one token
+    let token = |form: &str| format!("▁{form}");
+    assert_eq!(
+        line(&printed, &["majority", "base"]),
+        ["majority", "base", a, "majority", "–", token(a).as_str()]
+    );
+    assert_eq!(
+        line(&printed, &["minority", "base"]),
+        ["minority", "base", b, "masked", "–", token(b).as_str()]
+    );
+    // what the bridge's row says
+    for (bridge, value) in [
+        ("shared_mass", "0.25"),
+        ("identifiability", "0.50"),
+        ("learnable", "0.25"),
+        ("seen_coverage_all", "0.00"),
+    ] {
+        assert_eq!(line(&printed, &[bridge, value]), [bridge, value]);
+    }
+    // In each calibration group one sentence is asked for all six nouns, so calibrated scores are all 0: a tie of six
+    // has the mean rank 3.5, and each is first in one of six orders.
+    for step in STEPS {
+        let step = step.to_string();
+        assert_eq!(
+            line(&printed, &[step.as_str(), "minority"]),
+            [step.as_str(), "minority", "3.50", "6.0", "0.17", "2"]
+        );
+    }
+    // a noun that no cloze asks for
+    let is_asked = |concept: u32| minority.iter().any(|(asked, _)| *asked == concept);
+    let entries = world.lexicon(Side::Minority).entries();
+    let other = entries.iter().find(|entry| !is_asked(entry.concept));
+    let printed = succeeds(&run(&["show", &eval, &other.unwrap().concept.to_string()]));
+    assert!(printed.contains("no cloze asks for it"), "{printed}");
+}
+
+#[test]
+fn the_manifest_says_how_sequences_are_scored() {
+    let directories = Directories::new();
+    succeeds(&evaluate(&directories, "model", "eval", &[]));
+    let manifest: Value = serde_json::from_str(&manifest(&directories.path("eval"))).unwrap();
+    let configuration = &manifest["configuration"];
+    assert_eq!(
+        configuration["scoring"],
+        json!({
+            "start": "<sep>", "start_id": 0, "end": "<sep>", "end_id": 0,
+            "scored": "every token after the start, the end among them",
+            "reduction": "sum", "unit": "nats",
+        })
+    );
+    assert_eq!(
+        (&configuration["draws"], &configuration["bootstrap"]),
+        (&json!(3), &json!(100))
+    );
+}
+
+#[test]
+fn metrics_computed_again_are_written_where_asked() {
+    let directories = Directories::new();
+    succeeds(&evaluate(&directories, "model", "eval", &[]));
+    let [eval, out, fewer] = ["eval", "again.parquet", "fewer.parquet"].map(|name| {
+        let path = directories.path(name);
+        path.to_string_lossy().into_owned()
+    });
+    let printed = succeeds(&run(&["aggregate", &eval, "--out", &out]));
+    assert_eq!(printed.trim_end(), out);
+    let metrics: Vec<MetricRow> =
+        read_rows(&directories.path("eval").join("metrics.parquet")).unwrap();
+    let again: Vec<MetricRow> = read_rows(Path::new(&out)).unwrap();
+    assert_eq!(again, metrics);
+
+    // without resamples: the same values, and intervals only where they are no bootstrap's
+    succeeds(&run(&[
+        "aggregate",
+        &eval,
+        "--bootstrap",
+        "0",
+        "--out",
+        &fewer,
+    ]));
+    let fewer: Vec<MetricRow> = read_rows(Path::new(&fewer)).unwrap();
+    assert_eq!(fewer.len(), metrics.len());
+    for (fewer, row) in fewer.iter().zip(&metrics) {
+        assert_eq!((fewer.value, fewer.n_items), (row.value, row.n_items));
+        let own = row.metric.ends_with("_null") || row.metric == "cka";
+        assert!(own || fewer.low.is_none(), "{fewer:?}");
+    }
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Generation: would the model say the form itself, given its clues, within N attempts?
 //!
 //! Only primary clozes whose noun stands last take part: every clue stands before it. p is the raw probability that the
-//! whole next word is the gold form (its tokens, then the start of another word or the separator).
-//! `generated_expected` is 1 − (1 − p)^N; `generated` is whether one of N sampled next words was the form. Both have
-//! the same expectation where the temperature is 1. Guessing has no level here: the model may say any word.
+//! whole next word is the gold form in the tokens that the tokenizer cuts it into: these, then the start of another word
+//! or the separator. `generated_expected` is 1 − (1 − p)^N.
+//!
+//! `generated` is whether one of N sampled next words reads as the form. A model may also spell the form in other
+//! tokens, so where the temperature is 1 `generated` is expected at `generated_expected` or above, and the two differ by
+//! what is spelled otherwise in as many tokens as a continuation may have. What goes on with the context's last word, or
+//! was cut off, is no form (`##` in continuations.parquet). Guessing has no level here: the model may say any word.
 
 use std::collections::HashMap;
 
@@ -77,7 +81,52 @@ pub fn measures(
 
 #[cfg(test)]
 mod tests {
+    use corpus::tables::{ContinuationRow, ScoreRow};
+    use seed::Seed;
+
     use super::*;
+    use crate::lexicon::Nouns;
+    use crate::testing::cloze_row;
+
+    /// The gold form is kata. Behind "red", `ka` `ta` make redkata; cut off, `▁ka` `ta` may become kataka.
+    #[test]
+    fn a_word_must_be_said_whole_and_apart() {
+        let row = cloze_row(0, "g", "red {} .", &["kata", "lo"], 0);
+        let items = Items::new(vec![row]).unwrap();
+        let score = |candidate: u16| ScoreRow {
+            step: 7,
+            probe: 0,
+            candidate,
+            log_probability_nats: -1.0,
+            calibrated_nats: Some(0.0),
+            n_tokens: 4,
+            next_word_nats: (candidate == 0).then_some(-1.0),
+        };
+        let scores = StepScores::new(&items, 7, &[score(0), score(1)]).unwrap();
+        let nouns = Nouns::new(&[]);
+        let generated = |words: &[&str]| {
+            let said = |(sample, word): (u32, &&str)| ContinuationRow {
+                step: 7,
+                probe: 0,
+                sample,
+                word: (*word).to_owned(),
+            };
+            let continuations: Vec<ContinuationRow> = (0..).zip(words).map(said).collect();
+            let beside = Beside {
+                nouns: &nouns,
+                bridges: &[],
+                continuations: &continuations,
+                draws: 2,
+                seed: Seed(1),
+            };
+            measures(&items, &scores, beside, Condition::Masked)[1]
+                .value()
+                .unwrap()
+        };
+        assert!((generated(&["lo", "kata"]) - 1.0).abs() < 1e-12);
+        assert!(generated(&["red##kata", "kata##"]).abs() < 1e-12);
+        assert!(generated(&["", "redkata"]).abs() < 1e-12);
+    }
 
     #[test]
     fn attempts_add_up() {
