@@ -7,7 +7,7 @@ DEMO := out/demo
 BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test doc bench bench-train torture samples check-deps fuzz clean-demo interop build-cuda gpu slurm
+.PHONY: help build demo test doc bench bench-tok bench-eval bench-train torture samples check-deps fuzz clean-demo interop build-cuda gpu slurm
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -34,7 +34,13 @@ bench: ## benchmarks of every crate that has some
 bench-train: ## training speed beside PyTorch, text preparation beside tokenizers (own Python environment, 1 GB)
 	@scripts/bench-train.sh
 
-torture: ## try to break every stage: signals, full disks, damaged files, races (docs/reliability.md; 25 minutes)
+bench-tok: ## tokenizer training on a million sentences, beside Python's tokenizers (own Python environment)
+	@scripts/bench-tok.sh
+
+bench-eval: ## scoring the demo's probes, beside minicons and transformers (after make demo and make interop)
+	@scripts/bench-eval.sh
+
+torture: ## try to break every stage: signals, full disks, damaged files, races (25 minutes)
 	@$(CARGO) build --release --locked $(BINARIES) --bin torture
 	@target/release/torture
 

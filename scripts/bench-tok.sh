@@ -16,7 +16,7 @@ documents=400000 # 2.5 sentences each: a million
 out=out/bench-tok
 python=out/venv-tokenizers/bin/python
 
-cargo build --release --quiet --package lang-gen --package tok-train
+${CARGO:-cargo} build --release --locked --quiet --bin lang-gen --bin tok-train
 if ! [ -x "$python" ] || ! "$python" -c 'import pyarrow, tokenizers' 2>/dev/null; then
     echo "making a Python environment in out/venv-tokenizers" >&2
     python3 -m venv out/venv-tokenizers

@@ -172,6 +172,12 @@ def allocators():
             yield name.removesuffix(".so"), {"LD_PRELOAD": paths[0]}
 
 
+def has_bf16():
+    """Whether this processor multiplies bf16; true where that cannot be told."""
+    info = Path("/proc/cpuinfo")
+    return not info.exists() or any(flag in info.read_text() for flag in ("amx_bf16", "avx512_bf16"))
+
+
 def compare(size, arguments, directory):
     ours = Path(arguments.train_speed).absolute()
     subprocess.run([ours, "prepare", size, str(BATCHES), directory], check=True)
@@ -191,7 +197,11 @@ def compare(size, arguments, directory):
         command = [ours, "run", directory, "--device", device, "--threads", threads, "--precision", precision]
         return Contender(f"ours {precision}", precision, command, {})
 
-    contenders = [own(precision) for precision in arguments.ours.split(",")]
+    wanted = arguments.ours.split(",")
+    if "bf16" in wanted and arguments.device == "cpu" and not has_bf16():
+        print("ours bf16: left out, this processor has no instructions for it", file=sys.stderr)
+        wanted.remove("bf16")
+    contenders = [own(precision) for precision in wanted]
     modes = arguments.modes.split(",")
     precisions = arguments.pytorch.split(",")
     contenders += [pytorch(mode, precision) for mode in modes for precision in precisions]
@@ -243,7 +253,7 @@ def compare(size, arguments, directory):
         share = f"{100 * rate * flops / statistics.median(peaks):8.0f} %" if peaks else f"{'':10}"
         print(f"  {c.name:36} {rate:8,.0f}  ({min(c.rates):,.0f} to {max(c.rates):,.0f})"
               f"{rate / best_rate:14.2f} {share:>16} {c.peak_megabytes():10,.0f} MB   {c.own_name}")
-    for c in contenders[: len(arguments.ours.split(","))]:
+    for c in contenders[: len(wanted)]:
         ratio = statistics.median([a / b for a, b in zip(c.rates, best.rates)])
         print(f"  {c.name}: {ratio:.2f} times {best.name} (median of each round's ratio); "
               f"memory {c.peak_megabytes() / least_memory:.2f} of the least PyTorch")

@@ -94,6 +94,7 @@ pub const KNOBS: &[Knob] = &[
     knob(Scope::Tok, "vocab_size", Kind::Integer, Some("512")),
     knob(Scope::Tok, "regime", Kind::Text, Some("proportional")),
     knob(Scope::Tok, "show_masked_forms", Kind::Switch, None),
+    knob(Scope::Tok, "split_ids", Kind::Text, None),
     knob(Scope::Tok, "seen_at_least", Kind::Integer, Some("20")),
     knob(Scope::Model, "size", Kind::Text, Some("tiny")),
     knob(Scope::Model, "d_model", Kind::Integer, None),
