@@ -31,6 +31,11 @@ use crate::thresholds::Thresholds;
 /// A knob's address: stage and key.
 pub type Key = (Scope, String);
 
+/// The knob whose values are a study's units.
+fn is_unit(key: &Key) -> bool {
+    *key == (Scope::Lang, "world_seed".to_owned())
+}
+
 /// The most runs a plan may have; more is a slip of the pen.
 const MOST_RUNS: usize = 20_000;
 
@@ -116,9 +121,12 @@ impl Study {
                 );
             }
             for mut index in 0..count {
-                // The last axis turns fastest, so neighbouring runs share languages and tokenizers.
+                // The last axis turns fastest, so neighbouring runs share languages and tokenizers. The world seed turns
+                // slowest: a study cut short has whole units.
                 let mut chosen = BTreeMap::new();
-                for (key, values) in axes.iter().rev() {
+                let (unit, others): (Vec<_>, Vec<_>) =
+                    axes.iter().rev().partition(|(key, _)| is_unit(key));
+                for (key, values) in others.into_iter().chain(unit) {
                     chosen.insert(key.clone(), values[index % values.len()].clone());
                     index /= values.len();
                 }

@@ -38,7 +38,8 @@ pub fn figure(data: &Data) -> Option<Figure> {
             rows.push((name, vocabulary.runs));
         }
     }
-    let conditions = [Condition::Minority, Condition::Masked];
+    // At distance 0 every masked concept is identical.
+    let conditions = [Condition::Minority, Condition::Masked, Condition::Identical];
     let headlines: Vec<_> = HEADLINES
         .iter()
         .filter(|headline| headline.metric != "held_out_accuracy")
@@ -97,7 +98,7 @@ pub fn figure(data: &Data) -> Option<Figure> {
                     continue;
                 };
                 let look = look(*condition);
-                let y = y - 3.0 + 6.0 * kind as f64;
+                let y = y - 6.0 + 6.0 * kind as f64;
                 if let Some([low, high]) = shown.interval {
                     svg.line(
                         [panel.place_x(low), y, panel.place_x(high), y],
