@@ -2,8 +2,8 @@
 
     python tests/interop/minicons_score.py LANG TOK MODEL EVAL [--items N] [--step N]
 
-minicons gets our ids, `<sep>` tokens `<sep>`, and sums over all tokens after the first. Every probe set takes part: up
-to N items of two alternatives, crossed ones among them, and N clozes, evenly spread over the file. Sentences must agree
+minicons gets our ids, `<sep>` tokens `<sep>`, and sums over all tokens after the first. All items of two alternatives
+take part, crossed ones among them, and all clozes; or up to N of each, evenly spread over the file. Sentences must agree
 within 1e-3 nats; an item's verdict must be the same wherever its margin (the gold score less its best rival) exceeds
 that. Exit code 1 and the sentence where they do not. Needs minicons, transformers, torch, tokenizers and pyarrow, of
 the versions in requirements.txt.
@@ -53,7 +53,7 @@ def scored(model, sequences):
 
 
 def items_of(probes, count):
-    """Items as lists of probe rows: two-alternative ones (one row, or two crossed rows), then clozes."""
+    """Items as lists of probe rows: two-alternative ones (one row, or two crossed rows), then clozes. count: of each."""
     by_number = {row["probe"]: row for row in probes}
     pairs, clozes = [], []
     for row in probes:
@@ -65,6 +65,8 @@ def items_of(probes, count):
                 pairs.append([row, by_number[other]])
         elif row["set"] in ("primary", "type_valid"):
             clozes.append([row])
+    if count is None:
+        return pairs, clozes
     return spread(pairs, count), spread(clozes, count)
 
 
@@ -84,7 +86,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("lang", "tok", "model", "eval"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--items", type=int, default=1000, help="items of each kind (default 1000)")
+    parser.add_argument("--items", type=int, help="items of each kind (default: all)")
     parser.add_argument("--step", type=int, help="checkpoint (default: the last)")
     arguments = parser.parse_args()
 
@@ -129,7 +131,7 @@ def main():
             if (mine > 0) != (their > 0):
                 sys.exit(f"probe {item[0]['probe']}: our margin is {mine}, minicons' {their}")
     print(
-        f"minicons agrees at step {step}: {len(texts)} sentences within {largest:.1e} nats, the same verdict on "
+        f"  minicons agrees at step {step}: {len(texts)} sentences within {largest:.1e} nats, the same verdict on "
         f"{compared} of {len(pairs)} + {len(clozes)} items (the others' margins are below {TOLERANCE_NATS} nats)"
     )
 
