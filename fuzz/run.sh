@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs every fuzz target (or those named) for SECONDS each, one after the other, from the committed inputs.
+# What a run finds beyond them stays in fuzz/corpus, which git ignores; findings lie in fuzz/artifacts.
+set -eu
+cd "$(dirname "$0")"
+seconds="${SECONDS_EACH:-600}"
+# The first inputs are the project's own files: what the stages read in the tests.
+sample=../tests/samples/format-1
+rm -rf seeds
+mkdir -p seeds/grammar seeds/world_toml seeds/world_json seeds/manifest seeds/tokenizer seeds/safetensors seeds/parquet
+cp ../data/grammars/*.grammar seeds/grammar
+cp ../data/worlds/*.toml ../tests/samples/world.toml seeds/world_toml
+cp "$sample/lang/world.json" seeds/world_json
+for directory in "$sample"/*; do cp "$directory/manifest.json" "seeds/manifest/$(basename "$directory").json"; done
+cp "$sample/tok/tokenizer.json" seeds/tokenizer
+cp "$sample/model/checkpoints/step-000004/model.safetensors" seeds/safetensors
+# A table's first byte says which it is, in the order of fuzz_targets/parquet.rs.
+number=0
+for table in lang/lexicon lang/facts lang/validation lang/probes tok/segmentation tok/bridges tok/summary \
+    model/train_log eval/scores eval/metrics eval/samples eval/validation_scores eval/continuations eval/alignment; do
+    { printf "\\$(printf %03o "$number")"; cat "$sample/$table.parquet"; } >"seeds/parquet/$(basename "$table")"
+    number=$((number + 1))
+done
+[ $# -gt 0 ] || set -- grammar world_toml world_json manifest tokenizer safetensors parquet
+for target in "$@"; do
+    mkdir -p "corpus/$target"
+    # Leaks are looked for by the tests of memory, not here: loaders that are refused drop everything.
+    nice -n 19 cargo +nightly fuzz run --release "$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=2048 -print_final_stats=1
+done
