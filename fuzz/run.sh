@@ -11,9 +11,15 @@ mkdir -p seeds/grammar seeds/world_toml seeds/world_json seeds/manifest seeds/to
 cp ../data/grammars/*.grammar seeds/grammar
 cp ../data/worlds/*.toml ../tests/samples/world.toml seeds/world_toml
 cp "$sample/lang/world.json" seeds/world_json
-for directory in "$sample"/*; do cp "$directory/manifest.json" "seeds/manifest/$(basename "$directory").json"; done
+# manifest.json, a zero byte, run.json.
+for directory in "$sample"/*; do
+    { cat "$directory/manifest.json"; printf '\000'; cat "$directory/run.json"; } >"seeds/manifest/$(basename "$directory")"
+done
 cp "$sample/tok/tokenizer.json" seeds/tokenizer
-cp "$sample/model/checkpoints/step-000004/model.safetensors" seeds/safetensors
+# An even first byte before weights, an odd one before a configuration.
+checkpoint="$sample/model/checkpoints/step-000004"
+{ printf 0; cat "$checkpoint/model.safetensors"; } >seeds/safetensors/weights
+{ printf 1; cat "$checkpoint/config.json"; } >seeds/safetensors/config
 # A table's first byte says which it is, in the order of fuzz_targets/parquet.rs.
 number=0
 for table in lang/lexicon lang/facts lang/validation lang/probes tok/segmentation tok/bridges tok/summary \
@@ -21,6 +27,7 @@ for table in lang/lexicon lang/facts lang/validation lang/probes tok/segmentatio
     { printf "\\$(printf %03o "$number")"; cat "$sample/$table.parquet"; } >"seeds/parquet/$(basename "$table")"
     number=$((number + 1))
 done
+{ printf '\020'; cat "$sample/lang/train-00000-of-00002.parquet"; } >seeds/parquet/scanned_documents # number 16
 [ $# -gt 0 ] || set -- grammar world_toml world_json manifest tokenizer safetensors parquet
 for target in "$@"; do
     mkdir -p "corpus/$target"

@@ -1,27 +1,17 @@
-//! Checkpoints: the first byte says whether the rest is model.safetensors (even) or config.json (odd); the other file is
-//! whole, of the seeds' small model.
+//! Checkpoints: after an even first byte comes model.safetensors, after an odd one config.json; the other file is whole.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use lm::Checkpoint;
 
-// The seeds' own first byte is cut off.
-const CONFIG: &[u8] = include_bytes!("../seeds/safetensors/config")
-    .split_at(1)
-    .1;
-const WEIGHTS: &[u8] = include_bytes!("../seeds/safetensors/weights")
-    .split_at(1)
-    .1;
+const CONFIG: &[u8] = include_bytes!("../../tests/samples/format-1/model/checkpoints/step-000004/config.json");
+const WEIGHTS: &[u8] = include_bytes!("../../tests/samples/format-1/model/checkpoints/step-000004/model.safetensors");
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, rest)) = bytes.split_first() else {
         return;
     };
-    let (config, weights) = if first % 2 == 0 {
-        (CONFIG, rest)
-    } else {
-        (rest, WEIGHTS)
-    };
+    let (config, weights) = if first % 2 == 0 { (CONFIG, rest) } else { (rest, WEIGHTS) };
     fuzz::file("config.json", config);
     fuzz::file("model.safetensors", weights);
     let _ = Checkpoint::read(fuzz::directory());
