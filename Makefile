@@ -40,7 +40,7 @@ bench-tok: ## tokenizer training on a million sentences, beside Python's tokeniz
 bench-eval: ## scoring the demo's probes, beside minicons and transformers (after make demo and make interop)
 	@scripts/bench-eval.sh
 
-torture: ## try to break every stage: signals, full disks, damaged files, races (25 minutes)
+torture: ## try to break every stage: signals, full disks, damaged files, races (long; as root for the disks)
 	@$(CARGO) build --release --locked $(BINARIES) --bin torture
 	@target/release/torture
 

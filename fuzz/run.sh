@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every fuzz target (or those named) for SECONDS each, one after the other, from the committed inputs.
+# Runs every fuzz target (or those named) for SECONDS each, one after the other, from inputs made of committed files.
 # What a run finds beyond them stays in fuzz/corpus, which git ignores; findings lie in fuzz/artifacts.
 set -eu
 cd "$(dirname "$0")"

@@ -26,7 +26,7 @@ use subject::Bench;
     version,
     after_help = "\
 Examples:
-  torture                                     everything (about 20 minutes on 2 cores)
+  torture                                     everything (long)
   torture kill --stage model-train            50 SIGKILLs to model-train
   torture corruption --number 20 --stage tok  20 mutations of each kind of file whose name contains \"tok\""
 )]

@@ -80,16 +80,20 @@ pub fn ladder_row(probe: u32, sentences: [&str; 3]) -> ProbeRow {
 
 /// A word-level tokenizer of these words (ids from 3 on, in order), as tok-train spells one.
 pub fn word_tokenizer(directory: &std::path::Path, words: &[&str]) -> lm::Tokenizer {
+    let marked: Vec<String> = words.iter().map(|word| format!("▁{word}")).collect();
+    let tokens: Vec<&str> = marked.iter().map(String::as_str).collect();
+    token_tokenizer(directory, &tokens)
+}
+
+/// The same of these tokens, those that start words with their mark.
+pub fn token_tokenizer(directory: &std::path::Path, tokens: &[&str]) -> lm::Tokenizer {
     let special = lm::tokenizer::SPECIAL_TOKENS;
-    let mut vocab = serde_json::Map::new();
-    for (id, token) in special
+    let vocab: serde_json::Map<String, serde_json::Value> = special
         .iter()
-        .map(|&token| token.to_owned())
-        .chain(words.iter().map(|w| format!("▁{w}")))
-        .enumerate()
-    {
-        vocab.insert(token, id.into());
-    }
+        .chain(tokens)
+        .zip(0..)
+        .map(|(token, id)| ((*token).to_owned(), serde_json::Value::from(id)))
+        .collect();
     let added: Vec<_> = special
         .iter()
         .enumerate()

@@ -146,6 +146,17 @@ const fn case(file: &'static str, reader: &'static str, command: &'static str, s
     }
 }
 
+const fn reported(file: &'static str) -> Case {
+    Case {
+        file,
+        reader: "study report",
+        command: REPORT_AGAIN,
+        writes: Some("out"),
+        touched: &["report", "out", "out.partial"],
+        seal: REPORT,
+    }
+}
+
 const fn begun(file: &'static str, command: &'static str, seal: Seal) -> Case {
     const TOUCHED: &[&str] = &[
         "begun-model",
@@ -293,54 +304,12 @@ pub const CASES: &[Case] = &[
         AGGREGATE,
         EVAL,
     ),
-    Case {
-        file: "report/manifest.json",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
-    Case {
-        file: "report/runs.parquet",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
-    Case {
-        file: "report/metrics.parquet",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
-    Case {
-        file: "report/concepts.parquet",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
-    Case {
-        file: "report/claims.parquet",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
-    Case {
-        file: "report/statistics.parquet",
-        reader: "study report",
-        command: REPORT_AGAIN,
-        writes: Some("out"),
-        touched: REPORTS,
-        seal: REPORT,
-    },
+    reported("report/manifest.json"),
+    reported("report/runs.parquet"),
+    reported("report/metrics.parquet"),
+    reported("report/concepts.parquet"),
+    reported("report/claims.parquet"),
+    reported("report/statistics.parquet"),
     begun(
         "begun-model.partial/configuration.json",
         RESUME_MODEL,
@@ -387,8 +356,6 @@ pub const CASES: &[Case] = &[
         "study report plan --out out",
     ),
 ];
-
-const REPORTS: &[&str] = &["report", "out", "out.partial"];
 
 /// A study whose plan is damaged.
 const STUDY: &str = r#"

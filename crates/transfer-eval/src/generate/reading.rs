@@ -107,30 +107,8 @@ pub(super) mod tests {
 
     /// `▁red` 3, `▁.` 4, `▁kata` 5, `▁ka` 6, `ka` 7, `ta` 8, `▁` 9: ids as a tokenizer of parts of words has them.
     pub fn tokenizer(directory: &std::path::Path) -> Tokenizer {
-        let words = ["▁red", "▁.", "▁kata", "▁ka", "ka", "ta", "▁"];
-        let vocab: serde_json::Map<String, serde_json::Value> = SPECIAL_TOKENS
-            .into_iter()
-            .chain(words)
-            .zip(0..)
-            .map(|(token, id)| (token.to_owned(), serde_json::Value::from(id)))
-            .collect();
-        let added: Vec<_> = SPECIAL_TOKENS
-            .iter()
-            .enumerate()
-            .map(|(id, token)| {
-                serde_json::json!({"id": id, "content": token, "single_word": false, "lstrip": false,
-                    "rstrip": false, "normalized": false, "special": true})
-            })
-            .collect();
-        let mark = serde_json::json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
-        let json = serde_json::json!({
-            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
-            "pre_tokenizer": mark, "post_processor": null, "decoder": mark,
-            "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "<unk>"},
-        });
-        let path = directory.join("tokenizer.json");
-        std::fs::write(&path, json.to_string()).unwrap();
-        Tokenizer::load(&path).unwrap()
+        let tokens = ["▁red", "▁.", "▁kata", "▁ka", "ka", "ta", "▁"];
+        crate::testing::token_tokenizer(directory, &tokens)
     }
 
     #[test]

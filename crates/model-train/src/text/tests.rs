@@ -1,0 +1,53 @@
+use super::*;
+
+/// Documents in A, the second of each chunk in B.
+fn chunk(text: &str) -> Chunk {
+    Chunk {
+        text: text.into(),
+        minority: text.lines().enumerate().map(|(at, _)| at == 1).collect(),
+    }
+}
+
+/// A mapped file reads as one in memory; words are numbered by two bytes as long as those suffice, else by four.
+#[test]
+fn mapped_and_wide_files_read_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    for width in [2, 4] {
+        let (send, receive) = sync_channel(4);
+        for chunk in ["b a b\na c\n", "c d\n"] {
+            send.send(self::chunk(chunk)).unwrap();
+        }
+        drop(send);
+        assert!(write_numbers(receive, &path, width).unwrap());
+        for map_above_bytes in [0, 1 << 20] {
+            let text = Text::read(&path, map_above_bytes).unwrap();
+            let is_mapped = matches!(text.bytes, Bytes::Mapped(_));
+            assert_eq!((is_mapped, text.width), (map_above_bytes == 0, width));
+            let documents: Vec<String> = (0..3).map(|i| text.document_text(i)).collect();
+            assert_eq!(documents, ["b a b", "a c", "c d"]);
+            assert_eq!([0, 1, 2].map(|i| text.is_minority(i)), [false, true, false]);
+            // 5 + 3 + 3 characters, spaces included
+            assert_eq!((text.occurrences(), text.characters()), (7, 11));
+            let words: Vec<_> = text
+                .words()
+                .iter()
+                .map(|w| (&w.text[..], w.occurrences))
+                .collect();
+            assert_eq!(words, [("b", 2), ("a", 2), ("c", 2), ("d", 1)]);
+        }
+    }
+}
+
+#[test]
+fn more_words_than_two_bytes_can_number_ask_for_four() {
+    let directory = tempfile::tempdir().unwrap();
+    let many: String = (0..=1 << 16).map(|n| format!("w{n}\n")).collect();
+    for (width, fits) in [(2, false), (4, true)] {
+        let (send, receive) = sync_channel(1);
+        send.send(chunk(&many)).unwrap();
+        drop(send);
+        let path = directory.path().join("text");
+        assert_eq!(write_numbers(receive, &path, width).unwrap(), fits);
+    }
+}
