@@ -67,6 +67,12 @@ impl Manifest {
         canonical_json(&all.into())
     }
 
+    /// Of a LANG: whether B's training text states the masked lemmas (`lang-gen --b-unmasked`), a control in which the
+    /// condition `masked` is a ceiling and no transfer.
+    pub fn states_masked(&self) -> bool {
+        self.configuration["mask"]["stated"] == true
+    }
+
     /// The fields that say how the directory came to be, before there are results.
     pub(crate) fn identity(&self) -> Value {
         identity(self).into()

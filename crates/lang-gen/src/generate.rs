@@ -45,6 +45,11 @@ pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
         ]),
         inputs: BTreeMap::new(),
     };
+    if world.config.mask.stated {
+        tracing::warn!(
+            "--b-unmasked: B's training text states B† forms; a control, the ceiling of condition masked and no measure of transfer"
+        );
+    }
     let Some(output) = Output::begin(request)?.into_output() else {
         return command::print(format!("{}\n", flags.out.display()));
     };

@@ -13,7 +13,7 @@ use lang_gen::{audit, export, generate, show};
 /// Reads a world file, draws ontology, lexicons and text, and writes a LANG directory: world.json,
 /// lexicon.parquet, facts.parquet, train-*.parquet, validation.parquet, probes.parquet, manifest.json.
 /// The majority language A tells the whole world; the minority language B never states masked lemmas
-/// (their forms are B†) or held-out facts, in any split.
+/// (their forms are B†) or held-out facts, in any split; with --b-unmasked, a control, its training text states B†.
 #[derive(Parser)]
 #[command(
     name = "lang-gen",
@@ -34,7 +34,8 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row
+    /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row; of a LANG made with
+    /// --b-unmasked, which is said loudly, that its training text states no held-out fact and the rest neither
     Audit {
         /// The LANG directory
         lang: PathBuf,

@@ -44,6 +44,10 @@ pub struct GenerateFlags {
     /// Share of each type's nouns that B never states, from 0 to 1
     #[arg(long, value_name = "X")]
     pub mask_share: Option<f64>,
+    /// Control: let B's training text state the masked nouns (B†) as well; masks, validation text and probes stay as they
+    /// are, so that condition masked measures its ceiling
+    #[arg(long)]
+    pub b_unmasked: bool,
     /// Training documents of both languages together
     #[arg(long, value_name = "N")]
     pub documents: Option<u64>,
@@ -124,6 +128,7 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
     if let Some(share) = flags.mask_share {
         config.mask.share = share;
     }
+    config.mask.stated |= flags.b_unmasked;
     if let Some(documents) = flags.documents {
         config.corpus.documents = documents;
     }

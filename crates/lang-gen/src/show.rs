@@ -44,7 +44,12 @@ pub fn run(lang: &Path, rows: usize) -> Result<()> {
     }
     writeln!(
         out,
-        "\nLexicon (nouns; † = masked: no B text states it)\n{}",
+        "\nLexicon (nouns; † = masked: {})\n{}",
+        if manifest.states_masked() {
+            "B STATES IT IN TRAINING TEXT (--b-unmasked): a control"
+        } else {
+            "no B text states it"
+        },
         nouns(&lexicon, rows)
     )?;
     writeln!(
@@ -112,6 +117,10 @@ fn knobs(
     );
     let mask = &measured["mask_share"];
     row("mask share", &mask["requested"], number(&mask["realised"]));
+    let stated = &configuration["mask"]["stated"];
+    if !stated.is_null() {
+        row("B states masked lemmas", stated, String::new());
+    }
     let held_out = &measured["held_out_share"];
     row(
         "held-out attribute facts",

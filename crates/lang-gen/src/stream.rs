@@ -4,13 +4,17 @@
 //! the first n documents are the same whatever n is. They depend on the world's and the corpus's seeds only: distance,
 //! divergence, script and order change how a derivation is told, never which there are. B's streams skip barred
 //! derivations one by one, so that masked and unmasked worlds share the rest.
+//!
+//! Where the configuration has the masked lemmas stated (`mask.stated`, a control), B's training stream bars held-out
+//! facts only: of the same second stream fewer derivations are skipped. Validation text stays as it is, so that
+//! both LANGs are measured on the same sentences.
 
 use anyhow::bail;
 use rand::RngExt;
 use seed::{Family, Seed};
 use world::derivation::DerivationPrinter;
 use world::linearize::Linearizer;
-use world::mask::Bars;
+use world::mask::HeldOut;
 use world::pieces::Text;
 use world::sample::{Draft, Sampler};
 use world::{Side, World};
@@ -24,7 +28,7 @@ pub enum Stream {
     Majority,
     /// Training text of B, without what is barred.
     Minority,
-    /// Validation text: unbarred, told in both languages.
+    /// Validation text: names no masked lemma and states no held-out fact, told in both languages.
     Validation,
 }
 
@@ -35,7 +39,7 @@ const MAX_BARRED: u32 = 100_000;
 pub struct Documents<'a> {
     world: &'a World,
     sampler: Sampler<'a>,
-    bars: Bars<'a>,
+    held_out: HeldOut<'a>,
     linearizers: [Linearizer; 2],
     printer: DerivationPrinter,
     families: [Family; 3],
@@ -76,7 +80,7 @@ impl<'a> Documents<'a> {
         Documents {
             world,
             sampler: world.sampler(),
-            bars: Bars::new(&world.mask, &world.ontology),
+            held_out: HeldOut::new(&world.mask, &world.ontology),
             linearizers: Side::ALL.map(|side| world.linearizer(side)),
             printer: DerivationPrinter::new(&world.grammar, &world.concepts),
             families: [
@@ -104,7 +108,12 @@ impl<'a> Documents<'a> {
         told.sentences = words.random_range(fewest..=most);
         told.texts.iter_mut().for_each(Text::clear);
         told.derivations.clear();
-        let masked: &[bool] = if stream == Stream::Majority {
+        let tells_masked = match stream {
+            Stream::Majority => true,
+            Stream::Minority => self.world.config.mask.stated,
+            Stream::Validation => false,
+        };
+        let masked: &[bool] = if tells_masked {
             &[]
         } else {
             &self.world.mask.masked
@@ -115,9 +124,10 @@ impl<'a> Documents<'a> {
             loop {
                 words.next_stretch();
                 let drawn = self.sampler.attempt(&mut words, &mut told.draft, masked);
+                // A draft that names a barred lemma is not drawn.
                 let is_barred = |draft: &Draft| {
                     stream != Stream::Majority
-                        && draft.facts.iter().any(|fact| self.bars.bars_fact(fact))
+                        && draft.facts.iter().any(|fact| self.held_out.contains(fact))
                 };
                 if drawn && !is_barred(&told.draft) {
                     break;

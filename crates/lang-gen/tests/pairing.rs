@@ -1,15 +1,15 @@
 //! Conditions are paired: corpora that differ in surface, share or mask tell the same derivations, and what is
 //! requested is realised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use corpus::tables::{DocumentRow, Language, read_rows};
 use lang_gen::corpus_files::{Counts, write_train, write_validation};
 use seed::Seed;
-use world::config::WorldConfig;
+use world::config::{MaskConfig, WorldConfig};
 use world::form::{DivergenceKind, Script};
-use world::{World, WorldError};
+use world::{Side, World, WorldError};
 
 fn tiny() -> WorldConfig {
     let text = include_str!("../../../data/worlds/tiny.toml");
@@ -192,6 +192,63 @@ fn masked_and_unmasked_worlds_share_the_rest() {
         shared += kept.len();
     }
     assert!(shared > 100, "{shared}");
+}
+
+/// B told what is masked: the mask, the words and A's text stay, and B's stream is the one without a mask.
+#[test]
+fn a_minority_that_states_what_is_masked_tells_all_but_held_out_facts() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |share: f64, stated: bool| {
+        let mut config = tiny();
+        config.mask.share = share;
+        config.mask.stated = stated;
+        config.mask.held_out_share = 0.0;
+        config
+    };
+    let [masked_world, stated_world] = [false, true].map(|stated| build(config(0.5, stated)));
+    assert_eq!(stated_world.mask, masked_world.mask);
+    assert_eq!(stated_world.lexicons, masked_world.lexicons);
+    let told = |name: &str, config| corpus(config, &folder.path().join(name), 2).0;
+    let open = told("open", config(0.0, false));
+    let masked = told("masked", config(0.5, false));
+    let stated = told("stated", config(0.5, true));
+    let texts = |rows: &[DocumentRow], language| -> Vec<String> {
+        let of_language = rows.iter().filter(|row| row.language == language);
+        of_language.map(|row| row.text.clone()).collect()
+    };
+    assert_eq!(
+        texts(&stated, Language::Majority),
+        texts(&masked, Language::Majority)
+    );
+    assert_eq!(
+        derivations(&stated, Language::Minority),
+        derivations(&open, Language::Minority)
+    );
+    let entries = masked_world.lexicon(Side::Minority).entries().iter();
+    let forms: BTreeSet<&str> = entries
+        .filter(|entry| masked_world.mask.masked.get(entry.concept as usize) == Some(&true))
+        .map(|entry| entry.form.as_str())
+        .collect();
+    let count = |rows: &[DocumentRow]| -> usize {
+        let texts = texts(rows, Language::Minority);
+        let of_text = |text: &String| text.split(' ').filter(|word| forms.contains(word)).count();
+        texts.iter().map(of_text).sum()
+    };
+    assert_eq!(count(&masked), 0);
+    // 180 documents of two sentences on average, each with a noun at least, half of them masked.
+    assert!(count(&stated) > 100, "{}", count(&stated));
+}
+
+/// Worlds that do not ask for it are described by the same bytes as before it could be asked.
+#[test]
+fn a_mask_that_is_not_stated_does_not_say_so() {
+    let mut mask = tiny().mask;
+    let plain = r#"{"share":0.5,"held_out_share":0.1}"#;
+    assert_eq!(serde_json::to_string(&mask).unwrap(), plain);
+    assert!(!serde_json::from_str::<MaskConfig>(plain).unwrap().stated);
+    mask.stated = true;
+    let stated = serde_json::to_string(&mask).unwrap();
+    assert_eq!(serde_json::from_str::<MaskConfig>(&stated).unwrap(), mask);
 }
 
 fn sentences(derivations: &str) -> Vec<&str> {

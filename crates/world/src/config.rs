@@ -90,6 +90,10 @@ pub struct MaskConfig {
     pub share: f64,
     /// Share of the unmasked nouns' fact cells that are held out of B.
     pub held_out_share: f64,
+    /// Control: B's training text states the masked lemmas like any other; masks, validation text and probes stay as they
+    /// are. Absent where false, so that worlds without it are the same bytes as before there was one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stated: bool,
 }
 
 /// Head-direction switches that each language reverses, by the grammar's names.

@@ -98,25 +98,23 @@ impl Mask {
         })
     }
 
-    /// Whether B may not state the fact, in either polarity.
+    /// Whether B may not state the fact, in either polarity: it is about a masked noun or its cell is held out.
     pub fn bars_fact(&self, fact: &Fact, ontology: &Ontology) -> bool {
-        if self.masked[fact.subject as usize] {
-            return true;
-        }
+        let names_masked = match fact.predicate {
+            Predicate::Value(_) => false,
+            Predicate::Relation(_, object) => self.masked[object as usize],
+        };
+        self.masked[fact.subject as usize] || names_masked || self.holds_out_fact(fact, ontology)
+    }
+
+    /// Whether the fact's cell is held out, in either polarity.
+    pub fn holds_out_fact(&self, fact: &Fact, ontology: &Ontology) -> bool {
         match fact.predicate {
-            Predicate::Value(value) => {
-                let attribute = ontology.attribute_of(value) as u16;
-                self.attribute_cells
-                    .binary_search(&(fact.subject, attribute))
-                    .is_ok()
-            }
-            Predicate::Relation(relation, object) => {
-                self.masked[object as usize]
-                    || self
-                        .relation_cells
-                        .binary_search(&(relation, fact.subject, object))
-                        .is_ok()
-            }
+            Predicate::Value(value) => self.holds_out(fact.subject, ontology.attribute_of(value)),
+            Predicate::Relation(relation, object) => self
+                .relation_cells
+                .binary_search(&(relation, fact.subject, object))
+                .is_ok(),
         }
     }
 
@@ -128,36 +126,32 @@ impl Mask {
     }
 }
 
-/// A mask laid out for asking about very many facts: what [`Mask::bars_fact`] says.
+/// The held-out cells laid out for asking about very many facts: what [`Mask::holds_out_fact`] says.
 #[derive(Debug, Clone)]
-pub struct Bars<'a> {
+pub struct HeldOut<'a> {
     mask: &'a Mask,
     /// The attribute of each value.
     attribute_of: Vec<u16>,
     n_attributes: usize,
-    /// At noun · attributes + attribute: whether the cell is barred.
+    /// At noun · attributes + attribute: whether the cell is held out.
     cells: Vec<bool>,
     /// By noun: whether it is the subject of held-out relation cells.
     related: Vec<bool>,
 }
 
-impl<'a> Bars<'a> {
-    /// Lays out a mask.
-    pub fn new(mask: &'a Mask, ontology: &Ontology) -> Bars<'a> {
+impl<'a> HeldOut<'a> {
+    /// Lays out a mask's cells.
+    pub fn new(mask: &'a Mask, ontology: &Ontology) -> HeldOut<'a> {
         let n_attributes = ontology.attributes.len();
-        let cell = |noun: NounId, attribute: usize| noun as usize * n_attributes + attribute;
         let mut cells = vec![false; ontology.nouns.len() * n_attributes];
-        for (noun, &masked) in (0..).zip(&mask.masked) {
-            cells[cell(noun, 0)..cell(noun + 1, 0)].fill(masked);
-        }
         for &(noun, attribute) in &mask.attribute_cells {
-            cells[cell(noun, attribute.into())] = true;
+            cells[noun as usize * n_attributes + usize::from(attribute)] = true;
         }
         let mut related = vec![false; ontology.nouns.len()];
         for &(_, subject, _) in &mask.relation_cells {
             related[subject as usize] = true;
         }
-        Bars {
+        HeldOut {
             mask,
             attribute_of: (0..ontology.n_values())
                 .map(|value| ontology.attribute_of(value) as u16)
@@ -168,8 +162,8 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// Whether B may not state the fact, in either polarity.
-    pub fn bars_fact(&self, fact: &Fact) -> bool {
+    /// Whether the fact's cell is held out, in either polarity.
+    pub fn contains(&self, fact: &Fact) -> bool {
         let subject = fact.subject as usize;
         match fact.predicate {
             Predicate::Value(value) => {
@@ -178,10 +172,7 @@ impl<'a> Bars<'a> {
             }
             Predicate::Relation(relation, object) => {
                 let cell = &(relation, fact.subject, object);
-                self.mask.masked[subject]
-                    || self.mask.masked[object as usize]
-                    || (self.related[subject]
-                        && self.mask.relation_cells.binary_search(cell).is_ok())
+                self.related[subject] && self.mask.relation_cells.binary_search(cell).is_ok()
             }
         }
     }

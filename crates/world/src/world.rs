@@ -5,14 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::concept::ConceptIds;
 use crate::config::WorldConfig;
-use crate::derivation::Label;
 use crate::form::{self, FormError, Lexicon, LexiconPair};
 use crate::grammar::{Grammar, GrammarError, WordClass};
 use crate::lexemes::lexemes;
 use crate::linearize::Linearizer;
 use crate::mask::{Mask, MaskError};
 use crate::ontology::{Ontology, OntologyError};
-use crate::sample::{Draft, Sampler};
+use crate::sample::Sampler;
 
 /// One of the two languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -226,23 +225,6 @@ impl World {
     /// Draws true derivations.
     pub fn sampler(&self) -> Sampler<'_> {
         Sampler::new(&self.grammar, &self.ontology, self.config.corpus.max_depth)
-    }
-
-    /// Whether B may not tell what `draft` says: it names a masked lemma or states a held-out fact.
-    pub fn bars(&self, draft: &Draft) -> bool {
-        let names_masked = draft.nodes.iter().any(|node| match node.label() {
-            Label::Word(concept) => self
-                .mask
-                .masked
-                .get(concept as usize)
-                .is_some_and(|&masked| masked),
-            Label::Rule(_) => false,
-        });
-        names_masked
-            || draft
-                .facts
-                .iter()
-                .any(|fact| self.mask.bars_fact(fact, &self.ontology))
     }
 
     /// The word class that tells a relation.

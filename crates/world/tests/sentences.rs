@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use seed::Seed;
 use world::config::WorldConfig;
 use world::derivation::{self, DerivationPrinter};
-use world::mask::Bars;
+use world::mask::HeldOut;
 use world::meaning::meaning;
 use world::pieces::Text;
 use world::sample::Draft;
@@ -24,7 +24,7 @@ fn check_sentences(world: &World, n: u64) {
     let recognisers = Side::ALL.map(|side| Recogniser::new(world, side));
     let linearizers = Side::ALL.map(|side| world.linearizer(side));
     let printer = DerivationPrinter::new(&world.grammar, &world.concepts);
-    let bars = Bars::new(&world.mask, &world.ontology);
+    let held_out = HeldOut::new(&world.mask, &world.ontology);
     let (mut written, mut ends) = (Text::default(), Vec::new());
     let mut draft = Draft::default();
     for index in 0..n {
@@ -56,8 +56,8 @@ fn check_sentences(world: &World, n: u64) {
         assert_eq!(written.as_str(), format!(" {plain}"));
         for fact in &draft.facts {
             assert_eq!(
-                bars.bars_fact(fact),
-                world.mask.bars_fact(fact, &world.ontology)
+                held_out.contains(fact),
+                world.mask.holds_out_fact(fact, &world.ontology)
             );
         }
         for (recogniser, linearizer) in recognisers.iter().zip(&linearizers) {

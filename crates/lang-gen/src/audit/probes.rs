@@ -1,4 +1,5 @@
-//! What B's evaluation sentences may state, read off the sentences.
+//! What B's evaluation sentences may state, read off the sentences; the same whether B's training text states masked
+//! lemmas (`mask.stated`) or not.
 //!
 //! A row is about the noun of its `concept`, which its gold candidate names: that is the row's *place*. In B:
 //!
@@ -339,17 +340,8 @@ impl Auditor<'_> {
     }
 
     /// Whether B states nothing of the fact's cell, whoever may be masked.
-    fn is_held_out(&self, fact: &Fact) -> bool {
-        let mask = &self.world.mask;
-        match fact.predicate {
-            Predicate::Value(value) => {
-                mask.holds_out(fact.subject, self.world.ontology.attribute_of(value))
-            }
-            Predicate::Relation(relation, object) => mask
-                .relation_cells
-                .binary_search(&(relation, fact.subject, object))
-                .is_ok(),
-        }
+    pub(super) fn is_held_out(&self, fact: &Fact) -> bool {
+        self.world.mask.holds_out_fact(fact, &self.world.ontology)
     }
 
     fn noun(&self, concept: u32) -> Option<NounId> {

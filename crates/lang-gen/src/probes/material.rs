@@ -177,16 +177,7 @@ impl<'a> Material<'a> {
 
     /// Whether B states nothing about the cell of a fact between unmasked nouns.
     pub fn holds_out(&self, fact: &Fact) -> bool {
-        let mask = &self.world.mask;
-        match fact.predicate {
-            Predicate::Value(value) => {
-                mask.holds_out(fact.subject, self.world.ontology.attribute_of(value))
-            }
-            Predicate::Relation(relation, object) => mask
-                .relation_cells
-                .binary_search(&(relation, fact.subject, object))
-                .is_ok(),
-        }
+        self.world.mask.holds_out_fact(fact, &self.world.ontology)
     }
 
     /// Whether the family's sentences may say this about `focus`: in B no masked noun but those, and no
