@@ -15,7 +15,7 @@ use tok_train::{encode, show, train};
 /// tokens), bridges.parquet (what the two forms of each noun share), summary.parquet (fertility,
 /// atoms, overlap), manifest.json. The letters of both languages are always in the vocabulary, so
 /// nothing is ever unknown; masked forms (B†) are in the training text only with
-/// --show-masked-forms.
+/// --show-masked-forms, or where LANG was made with --b-unmasked.
 ///
 /// With --split-ids, tokenizer.json still encodes to the first copy of the ids; a twin is spelled like
 /// its token with U+E000 behind it and decodes to the same text.

@@ -1,5 +1,6 @@
 //! B†: forms that no training text states. By default the tokenizer does not see them either, and
-//! a LANG whose minority text holds one is refused. `--show-masked-forms` shows them, as a control.
+//! a LANG whose minority text holds one is refused. `--show-masked-forms` shows them, as a control. Another control is a
+//! LANG made with `--b-unmasked`, whose text states them, to tokenizer and model alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -55,20 +56,25 @@ pub fn shown(lexicon: &Lexicon, counts: &LanguageCounts) -> LanguageCounts {
 }
 
 /// What the manifest's `measured` says of B†. `in_minority_text` is 0, or training would have been
-/// refused; `in_majority_text` counts words of A that are spelled like a B† form by accident.
-pub fn to_json(lexicon: &Lexicon, counts: &LanguageCounts, shown: bool) -> Value {
+/// refused, except where LANG was made to state B†: then `stated_by_minority` is true, and absent else.
+/// `in_majority_text` counts words of A that are spelled like a B† form by accident.
+pub fn to_json(lexicon: &Lexicon, counts: &LanguageCounts, shown: bool, is_stated: bool) -> Value {
     let forms: BTreeSet<&str> = lexicon
         .masked_forms()
         .filter(|row| !row.identical)
         .map(|row| row.form.as_str())
         .collect();
     let stated = |language| -> u64 { forms.iter().map(|form| counts.count(language, form)).sum() };
-    json!({
+    let mut told = json!({
         "forms": forms.len(),
         "shown_to_tokenizer": shown,
         "in_minority_text": stated(Language::Minority),
         "in_majority_text": stated(Language::Majority),
-    })
+    });
+    if is_stated {
+        told["stated_by_minority"] = true.into();
+    }
+    told
 }
 
 #[cfg(test)]

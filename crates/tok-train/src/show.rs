@@ -80,6 +80,13 @@ fn head(tok: &Path, manifest: &Manifest) -> Result<String> {
     if configuration["show_masked_forms"] == true {
         text += "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control";
     }
+    let of_masked = &measured["masked_forms"];
+    if of_masked["stated_by_minority"] == true {
+        text += &format!(
+            "\n  B'S TEXT STATES B† FORMS, {} words (lang-gen --b-unmasked): a control",
+            plain(&of_masked["in_minority_text"])
+        );
+    }
     let trained = plain(&measured["trained_vocab_size"]);
     match SplitIds::of_configuration(configuration)? {
         SplitIds::None => {}

@@ -22,8 +22,8 @@ use crate::{masked_forms, word_counts};
 /// Trains a tokenizer on LANG's training text, measures it and publishes TOK; prints its path.
 ///
 /// # Errors
-/// A LANG that is damaged or states a masked form in minority text; an algorithm, size or regime
-/// that this LANG does not allow; a file that cannot be written; an interrupt.
+/// A LANG that is damaged or states a masked form in minority text where it was not asked to; an algorithm, size,
+/// regime or control that this LANG does not allow; a file that cannot be written; an interrupt.
 pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     let lang = Input::open(&flags.lang, Stage::Lang)?;
     require_allowed(flags, &lang)?;
@@ -44,7 +44,14 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
 
     let lexicon = Lexicon::read(&lang)?;
     let counts = count_words(&lang)?;
-    masked_forms::require_absent(&lexicon, &counts, &flags.lang)?;
+    if lang.manifest().states_masked() {
+        tracing::warn!(
+            "{}: B's training text states B† forms (--b-unmasked); a control, not to be read as a measure of transfer",
+            flags.lang.display()
+        );
+    } else {
+        masked_forms::require_absent(&lexicon, &counts, &flags.lang)?;
+    }
     let letters = lexicon.letters(&counts, flags.algorithm)?;
     command::check_interrupt()?;
     let mixture = if flags.show_masked_forms {
@@ -109,7 +116,12 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
         "filled": requested.is_none_or(|requested| n_tokens == requested),
         "mix": mixture.to_json(),
         "text": word_counts::to_json(&counts),
-        "masked_forms": masked_forms::to_json(&lexicon, &counts, flags.show_masked_forms),
+        "masked_forms": masked_forms::to_json(
+            &lexicon,
+            &counts,
+            flags.show_masked_forms,
+            lang.manifest().states_masked(),
+        ),
     }))?;
     command::print(flags.out.display())
 }
@@ -120,6 +132,11 @@ fn require_allowed(flags: &TrainFlags, lang: &Input) -> Result<()> {
     ensure!(
         flags.algorithm != Algorithm::ByteBpe || script != Some("disjoint"),
         "--algorithm byte-bpe: {} has a disjoint script, but its letters would share UTF-8 lead bytes; use bpe or another algorithm over letters",
+        flags.lang.display()
+    );
+    ensure!(
+        !flags.show_masked_forms || !lang.manifest().states_masked(),
+        "--show-masked-forms: the text of {} states them already (--b-unmasked); leave the flag out",
         flags.lang.display()
     );
     ensure!(

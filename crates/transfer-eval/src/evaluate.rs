@@ -317,12 +317,16 @@ fn publish(
     let metrics = aggregate::metrics(evidence, |name| Ok(output.path(name)))?;
     write_rows(&output.path(MetricRow::FILE), &metrics)?;
     let scores = TableReader::<ScoreRow>::open(&output.path(ScoreRow::FILE))?.row_count();
-    let measured = json!({
+    let mut measured = json!({
         "steps": steps,
         "probes": evidence.items.probes.len(),
         "scores": scores,
         "metrics": metrics.len(),
     });
+    // Whoever has this directory alone shall not take a ceiling for transfer.
+    if inputs.lang.manifest().states_masked() {
+        measured["b_unmasked"] = true.into();
+    }
     let fingerprint = output.publish(measured)?;
     tracing::debug!(
         "{}: fingerprint {fingerprint}, of model {}",

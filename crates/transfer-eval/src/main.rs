@@ -31,6 +31,12 @@ fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
     );
     ensure!(flags.batch > 0, "--batch 0: expected at least 1");
     let inputs = Inputs::open(&flags.lang, &flags.tok, &flags.model)?;
+    if inputs.lang.manifest().states_masked() {
+        tracing::warn!(
+            "{}: B's training text states B† forms (--b-unmasked): a control; condition masked is a ceiling and no measure of transfer",
+            flags.lang.display()
+        );
+    }
     let settings = Settings {
         seed: flags.seed,
         samples: flags.samples,
@@ -80,6 +86,11 @@ fn run_aggregate(flags: &Aggregate) -> Result<()> {
 
 fn run_show(flags: &Show) -> Result<()> {
     let evaluated = Evaluated::open(&flags.eval)?;
+    if evaluated.eval.manifest().measured["b_unmasked"] == true {
+        command::print(
+            "B STATED B† FORMS IN TRAINING (lang-gen --b-unmasked): a control, masked is a ceiling\n",
+        )?;
+    }
     if flags.concepts.is_empty() {
         return command::print(show::table::over_steps(&evaluated.metrics()?, flags.steps));
     }

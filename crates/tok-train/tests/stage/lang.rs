@@ -12,8 +12,10 @@ use serde_json::json;
 pub struct Oddity {
     /// B's letters are Greek.
     pub disjoint: bool,
-    /// One B document states a masked form.
+    /// One B document states every masked form once.
     pub leak: bool,
+    /// The configuration says that B states masked forms.
+    pub stated: bool,
     /// No B document at all.
     pub majority_only: bool,
 }
@@ -84,7 +86,10 @@ pub fn write(out: &Path, oddity: Oddity) {
     } else {
         "shared"
     };
-    let configuration = json!({ "script": script, "leak": oddity.leak });
+    let mut configuration = json!({ "script": script, "leak": oddity.leak });
+    if oddity.stated {
+        configuration["mask"] = json!({ "stated": true });
+    }
     let request = Request {
         out,
         force: false,
