@@ -89,6 +89,7 @@ pub const KNOBS: &[Knob] = &[
     knob(Scope::Lang, "shuffled_pairing", Kind::Switch, None),
     knob(Scope::Lang, "minority_share", Kind::Number, None),
     knob(Scope::Lang, "mask_share", Kind::Number, None),
+    knob(Scope::Lang, "b_unmasked", Kind::Switch, None),
     knob(Scope::Lang, "documents", Kind::Integer, None),
     knob(Scope::Tok, "algorithm", Kind::Text, Some("bpe")),
     knob(Scope::Tok, "vocab_size", Kind::Integer, Some("512")),

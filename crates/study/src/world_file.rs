@@ -92,11 +92,12 @@ impl WorldFiles {
 }
 
 /// Where the world file keeps what `lang-gen`'s flags overrule.
-const OVERRULED: [(&str, [&str; 2]); 5] = [
+const OVERRULED: [(&str, [&str; 2]); 6] = [
     ("lexical_distance", ["divergence", "distance"]),
     ("divergence", ["divergence", "kind"]),
     ("minority_share", ["corpus", "minority_share"]),
     ("mask_share", ["mask", "share"]),
+    ("b_unmasked", ["mask", "stated"]),
     ("documents", ["corpus", "documents"]),
 ];
 
@@ -106,6 +107,7 @@ impl World {
         OVERRULED.into_iter().filter_map(|(key, [table, name])| {
             let setting = match self.content.get(table)?.get(name)? {
                 Value::String(text) => Setting::Text(text.clone()),
+                Value::Bool(on) if key == "b_unmasked" => Setting::Switch(*on),
                 Value::Number(number) if key == "documents" => Setting::Integer(number.as_i64()?),
                 Value::Number(number) => Setting::Number(number.as_f64()?),
                 _ => return None,
@@ -204,6 +206,16 @@ mod tests {
                 .file_name,
             plain.file_name
         );
+        let stated = Setting::Toml(toml::Value::Boolean(true));
+        let stated = worlds
+            .resolve(&path, [("mask.stated", &stated)].into_iter())
+            .unwrap();
+        let knobs: Vec<_> = stated.knobs().collect();
+        let expected = [
+            ("mask_share", Setting::Number(0.25)),
+            ("b_unmasked", Setting::Switch(true)),
+        ];
+        assert_eq!(knobs, expected);
         let inside = worlds.resolve(&path, [("mask.share.x", &half)].into_iter());
         assert!(format!("{:#}", inside.unwrap_err()).contains("share is no table"));
     }

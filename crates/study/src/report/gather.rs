@@ -173,6 +173,7 @@ fn knobs_of(stage: Stage, manifest: &corpus::Manifest) -> BTreeMap<String, Setti
             "divergence" => "kind",
             "world_seed" => "world",
             "corpus_seed" => "corpus",
+            "b_unmasked" => "stated",
             key => key,
         };
         let seed = manifest
