@@ -93,6 +93,47 @@ fn the_tiny_chain_runs_and_repeats_to_the_same_bytes() {
     assert!(!page.contains("src=\"http"), "the report is self-contained");
 }
 
+/// The ceiling of `masked`: the same words, probes and validation text, and a B that states B† in training.
+#[test]
+fn a_minority_that_states_what_is_masked_goes_through_all_stages() {
+    let lab = Lab::new();
+    lab.ok("lang-gen", &format!("{LANG} --out masked"));
+    lab.ok("lang-gen", &format!("{LANG} --b-unmasked --out lang"));
+    let bytes = |name: &str| std::fs::read(lab.path(name)).unwrap();
+    let same = |file: &str| bytes(&format!("masked/{file}")) == bytes(&format!("lang/{file}"));
+    for file in ["lexicon.parquet", "facts.parquet", VALIDATION, PROBES] {
+        assert!(same(file), "{file}");
+    }
+    assert!(!same(SHARD));
+    let said = lab.ok("lang-gen", "audit lang --quiet");
+    assert!(said.contains("THIS LANG STATES B†") && said.contains("no leak"));
+    assert!(
+        !lab.ok("lang-gen", "audit masked --quiet")
+            .contains("STATES")
+    );
+    assert!(lab.ok("lang-gen", "show lang").contains("B STATES IT"));
+
+    lab.ok("tok-train", &format!("{TOK} --out tok"));
+    lab.ok("model-train", &format!("{MODEL} --out model"));
+    lab.ok("transfer-eval", &format!("{EVAL} --out eval"));
+    let measured = |name: &str, kind| {
+        let input = Input::open(&lab.path(name), kind).unwrap();
+        input.manifest().measured.clone()
+    };
+    let masked_forms = &measured("tok", Stage::Tok)["masked_forms"];
+    assert_eq!(masked_forms["stated_by_minority"], true);
+    assert!(masked_forms["in_minority_text"].as_u64().unwrap() > 0);
+    assert_eq!(measured("eval", Stage::Eval)["b_unmasked"], true);
+    assert!(lab.ok("tok-train", "show tok").contains("STATES B†"));
+    assert!(lab.ok("transfer-eval", "show eval").contains("a ceiling"));
+    let metrics: Vec<MetricRow> = read_rows(&lab.path("eval/metrics.parquet")).unwrap();
+    let mrr = metrics.iter().find(|row| {
+        (row.stage.as_str(), row.metric.as_str()) == ("lexical", "mrr")
+            && row.condition == Condition::Masked
+    });
+    assert!(mrr.unwrap().value.is_some());
+}
+
 #[test]
 fn a_leak_in_one_row_is_found() {
     use corpus::tables::{DocumentRef, DocumentWriter, scan_documents};
