@@ -14,7 +14,8 @@ use crate::sample::{Draft, Sampler};
 /// Sentences sampled to estimate how frequent each word is.
 const FREQUENCY_SENTENCES: u32 = 4000;
 
-/// Everything that needs a form, with its expected frequency in running text.
+/// Everything that needs a form, with its expected frequency in running text. `None` where the grammar makes no true
+/// sentence of the ontology.
 pub(crate) fn lexemes(
     grammar: &Grammar,
     ontology: &Ontology,
@@ -22,8 +23,8 @@ pub(crate) fn lexemes(
     concepts: &ConceptIds,
     max_depth: u8,
     seed: Seed,
-) -> Vec<Lexeme> {
-    let counts = word_counts(grammar, ontology, concepts, max_depth, seed);
+) -> Option<Vec<Lexeme>> {
+    let counts = word_counts(grammar, ontology, concepts, max_depth, seed)?;
     let mut lexemes = Vec::new();
     for id in 0..concepts.len() {
         let Some(concept) = concepts.concept(id) else {
@@ -132,7 +133,7 @@ pub(crate) fn lexemes(
             lexeme.frequency_rank = rank as u32;
         }
     }
-    lexemes
+    Some(lexemes)
 }
 
 /// How often each word is told in a sample of unbarred derivations.
@@ -142,18 +143,20 @@ fn word_counts(
     concepts: &ConceptIds,
     max_depth: u8,
     seed: Seed,
-) -> FxHashMap<(u32, Inflection), u32> {
+) -> Option<FxHashMap<(u32, Inflection), u32>> {
     let sampler = Sampler::new(grammar, ontology, max_depth);
     let mut rng = seed.stream("word frequencies");
     let mut draft = Draft::default();
     let mut counts = FxHashMap::default();
     for _ in 0..FREQUENCY_SENTENCES {
-        sampler.sentence(&mut rng, &mut draft);
+        if !sampler.sentence(&mut rng, &mut draft) {
+            return None;
+        }
         for node in &draft.nodes {
             count_node(*node, grammar, concepts, &mut counts);
         }
     }
-    counts
+    Some(counts)
 }
 
 fn count_node(

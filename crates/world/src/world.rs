@@ -11,7 +11,7 @@ use crate::lexemes::lexemes;
 use crate::linearize::Linearizer;
 use crate::mask::{Mask, MaskError};
 use crate::ontology::{Ontology, OntologyError};
-use crate::sample::Sampler;
+use crate::sample::{MAX_VAIN, Sampler};
 
 /// One of the two languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,6 +74,12 @@ pub enum WorldError {
         /// What there is.
         known: String,
     },
+    /// No true sentence can be sampled.
+    #[error(
+        "grammar: {MAX_VAIN} attempts in a row made no true sentence of this world; expected verbs, adpositions and \
+         attributes where rules speak of them, and rules that end: lower the weights of those that call for themselves"
+    )]
+    Silent,
     /// A value out of its range.
     #[error("{field}: expected {expected}, found {found}")]
     Range {
@@ -134,7 +140,8 @@ impl World {
             &concepts,
             config.corpus.max_depth,
             seed,
-        );
+        )
+        .ok_or(WorldError::Silent)?;
         let mut frequency_ranks = vec![u32::MAX; concepts.len() as usize];
         for lexeme in &lexemes {
             let rank = &mut frequency_ranks[lexeme.concept as usize];

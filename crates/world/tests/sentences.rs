@@ -3,13 +3,13 @@
 
 use proptest::prelude::*;
 use seed::Seed;
-use world::config::WorldConfig;
+use world::config::{RelationClass, WorldConfig};
 use world::derivation::{self, DerivationPrinter};
 use world::mask::HeldOut;
 use world::meaning::meaning;
 use world::pieces::Text;
 use world::sample::Draft;
-use world::{Recogniser, Side, World};
+use world::{Recogniser, Side, World, WorldError};
 
 const TINY: &str = include_str!("../../../data/worlds/tiny.toml");
 const GRAMMAR: &str = include_str!("../../../data/grammars/core.grammar");
@@ -28,10 +28,10 @@ fn check_sentences(world: &World, n: u64) {
     let (mut written, mut ends) = (Text::default(), Vec::new());
     let mut draft = Draft::default();
     for index in 0..n {
-        sampler.sentence(
+        assert!(sampler.sentence(
             &mut world.seed.stream_at("test sentences", index),
             &mut draft,
-        );
+        ));
         let meant = meaning(
             &draft.nodes,
             &world.grammar,
@@ -110,6 +110,37 @@ fn every_word_order_parses_back_to_one_meaning() {
         let world = World::build(config, GRAMMAR, Seed(bits as u64)).unwrap();
         check_sentences(&world, 60);
     }
+}
+
+/// Grammars that no sentence comes of are refused, instead of being followed for ever.
+#[test]
+fn grammars_without_an_end_or_a_truth_are_refused() {
+    let small = "function the and\nstatement S\nentity N[number type]\nproperty P[type]\nstart S\n\
+                 rule s 1 S = N[n t] P[t] : assert 1 2\n\
+                 rule n 1 N[n t] = the Noun[n t] : 2\n";
+    let refused = |rules: &str| {
+        let mut config = tiny();
+        config
+            .ontology
+            .relations
+            .retain(|relation| relation.class == RelationClass::Verb);
+        let built = World::build(config, &format!("{small}{rules}"), Seed(1));
+        matches!(built, Err(WorldError::Silent))
+    };
+    let adjective = "rule p 1 P[t] = Adjective[t] : 1\n";
+    assert!(!refused(adjective));
+    // A property, a joined entity and a statement that go on within themselves; and one that branches.
+    let again = "rule v 1000000 P[t] = and P[t] : 2\n";
+    assert!(refused(&format!("{adjective}{again}")));
+    let joined = "rule j 1000000 N[plural t] = N[m t] and N[n t] : join 1 3\n\
+                  rule k 1000000 N[singular t] = and N[singular t] : 2\n";
+    assert!(refused(&format!("{adjective}{joined}")));
+    let both = "rule b 1000000 S = S and S : both 1 3\n";
+    assert!(refused(&format!("{adjective}{both}")));
+    // Adpositions, of which this world has none.
+    assert!(refused(
+        "rule p 1 P[t] = Adposition[t u] N[n u] : relate 1 2\n"
+    ));
 }
 
 proptest! {

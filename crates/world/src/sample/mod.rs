@@ -19,6 +19,13 @@ use crate::ontology::{NounId, Ontology, Relation, TypeId};
 use nouns::NounTable;
 use ways::{Act, Pair, Slot, Way, Ways};
 
+/// Rules within rules beyond which a derivation is given up: a grammar's rules may call for themselves without end.
+const MAX_NESTING: u16 = 200;
+/// Nodes beyond which a derivation is given up; their lengths are 16-bit numbers.
+const MAX_NODES: usize = 10_000;
+/// Attempts in vain after which no sentence is to be had.
+pub const MAX_VAIN: u32 = 10_000;
+
 /// Nouns that an entity denotes: one, or a few joined ones.
 #[derive(Debug, Clone, Copy)]
 struct Nouns {
@@ -70,8 +77,8 @@ pub struct Draft {
     pub facts: Vec<Fact>,
     /// How many nouns were picked.
     picks: u32,
-    /// The derivation is given up: it names a masked noun where none may be told, or a rule failed after a noun was
-    /// picked. Going back behind a pick would make what is told depend on nouns that are not in it.
+    /// The derivation is given up: it names a masked noun where none may be told, has no end, or a rule failed after a
+    /// noun was picked. Going back behind a pick would make what is told depend on nouns that are not in it.
     given_up: bool,
 }
 
@@ -80,6 +87,8 @@ struct Walk<'w, R> {
     rng: &'w mut R,
     draft: &'w mut Draft,
     masked: &'w [bool],
+    /// How many rules the walk is within.
+    nesting: u16,
 }
 
 /// The nouns at the other end of true pairs, noun by noun.
@@ -187,9 +196,10 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Draws one true sentence into `draft`, replacing what it held.
-    pub fn sentence<R: Rng>(&self, rng: &mut R, draft: &mut Draft) {
-        while !self.attempt(rng, draft, &[]) {}
+    /// Draws one true sentence into `draft`, replacing what it held. False after [`MAX_VAIN`] attempts that made none: the
+    /// grammar's rules ask for what the ontology does not have, or for themselves without end.
+    pub fn sentence<R: Rng>(&self, rng: &mut R, draft: &mut Draft) -> bool {
+        (0..MAX_VAIN).any(|_| self.attempt(rng, draft, &[]))
     }
 
     /// Tries once to draw a true sentence into `draft`. Gives up, and returns false, as soon as it would name a noun
@@ -200,11 +210,34 @@ impl<'a> Sampler<'a> {
         draft.facts.clear();
         draft.picks = 0;
         draft.given_up = false;
-        self.statement(&mut Walk { rng, draft, masked }, self.start)
+        let mut walk = Walk {
+            rng,
+            draft,
+            masked,
+            nesting: 0,
+        };
+        self.statement(&mut walk, self.start)
     }
 
     /// Tries the category's ways, by share and without repeats, until `attempt` succeeds.
     fn choose<R: Rng, T>(
+        &self,
+        walk: &mut Walk<R>,
+        category: u16,
+        number: Number,
+        attempt: impl FnMut(&mut Walk<R>, &Way, Numbers) -> Option<T>,
+    ) -> Option<T> {
+        if walk.nesting == MAX_NESTING || walk.draft.nodes.len() > MAX_NODES {
+            walk.draft.given_up = true;
+            return None;
+        }
+        walk.nesting += 1;
+        let made = self.choose_within(walk, category, number, attempt);
+        walk.nesting -= 1;
+        made
+    }
+
+    fn choose_within<R: Rng, T>(
         &self,
         walk: &mut Walk<R>,
         category: u16,
