@@ -226,7 +226,8 @@ impl<'a> Coinage<'a> {
         }
         let most = || self.form.phonotactics.most_words(counts);
         let too_many = wanted > 1 && wanted as u64 > most();
-        let mut forms = Vec::with_capacity(wanted);
+        // Not of `wanted`, which a world file may set to billions.
+        let mut forms = Vec::new();
         let mut vain = 0;
         let syllables = Weighted::new(
             counts
@@ -396,6 +397,29 @@ mod tests {
                 morphemes: 4,
                 pairs: 12
             })
+        );
+    }
+
+    /// 800 and 800 · 800 morphemes of one and two syllables; room for four billion is not asked for first.
+    #[test]
+    fn refuses_billions_of_morphemes() {
+        let lexemes = nouns(4);
+        let paradigm = Paradigm::new(&lexemes, false).expect("no plurals");
+        let form = FormConfig {
+            compounds: Some(Compounds {
+                morphemes: u32::MAX,
+            }),
+            ..FormConfig::default()
+        };
+        let error = draw(&paradigm, &form, Seed(1)).expect_err("too many");
+        assert_eq!(
+            error,
+            FormError::TooFewForms {
+                what: "morpheme",
+                wanted: u32::MAX as usize,
+                found: 0,
+                at_most: 640_800
+            }
         );
     }
 

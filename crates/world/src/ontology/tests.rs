@@ -100,3 +100,36 @@ fn worlds_with_room_draw_until_unseen() {
         assert_eq!(found, expected);
     }
 }
+
+/// Attributes and relations have 16-bit numbers; 2 · 40,000 of them would begin again at 0.
+#[test]
+fn more_attributes_or_relations_than_numbers_are_refused() {
+    let refused = |change: fn(&mut OntologyConfig), words: &str| {
+        let mut config = config(&[2], 4);
+        change(&mut config);
+        let error = Ontology::draw(&config, Seed(1)).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(
+        |config| {
+            config.attributes[0].level = 1;
+            config.attributes[0].count = 40_000;
+        },
+        "found 80000 attributes and 160000 values",
+    );
+    refused(
+        |config| {
+            config.attributes[0].count = 30_000;
+            config.attributes[0].values = 65_535;
+        },
+        "found 30000 attributes and 1966050000 values",
+    );
+    refused(
+        |config| {
+            config.relations[0].count = 40_000;
+            let again = config.relations[0].clone();
+            config.relations.push(again);
+        },
+        "at most 65535 relations, found 80000",
+    );
+}
