@@ -88,7 +88,13 @@ impl Regime {
             Regime::Alpha(alpha) => {
                 let minority = libm::pow(share, alpha);
                 let majority = libm::pow(1.0 - share, alpha);
-                minority / (minority + majority)
+                match minority + majority {
+                    both if both > 0.0 => minority / both,
+                    // Both underflow: the larger share takes all.
+                    _ if share < 0.5 => 0.0,
+                    _ if share > 0.5 => 1.0,
+                    _ => 0.5,
+                }
             }
         }
     }
@@ -320,6 +326,9 @@ mod tests {
         assert!((share - 0.366_025_403_784_438_6).abs() < 1e-12);
         assert!((Regime::Alpha(0.0).minority_share(30, 10) - 0.5).abs() < 1e-12);
         assert!((Regime::Alpha(1.0).minority_share(30, 10) - 0.25).abs() < 1e-12);
+        // (1/4)^9999 and (3/4)^9999 are below every f64: the limit.
+        assert!(Regime::Alpha(9999.0).minority_share(30, 10).abs() < 1e-12);
+        assert!((Regime::Alpha(9999.0).minority_share(10, 10) - 0.5).abs() < 1e-12);
     }
 
     #[test]
