@@ -173,14 +173,14 @@ fn parse(bytes: Bytes) -> Result<Text> {
     ] = std::array::from_fn(field);
     ensure!(width == 2 || width == 4, "words of {width} bytes");
     let length = [
+        Some(HEADER_BYTES as u64),
+        Some(word_bytes),
         width.checked_mul(occurrences),
         documents.checked_mul(9),
         distinct.checked_mul(8),
     ]
     .into_iter()
-    .try_fold(HEADER_BYTES as u64 + word_bytes, |sum, part| {
-        sum.checked_add(part?)
-    });
+    .try_fold(0_u64, |sum, part| sum.checked_add(part?));
     ensure!(length == Some(bytes.len() as u64), "{} bytes", bytes.len());
     ensure!(checksum(&bytes) == bytes[8..40], "another checksum");
 
@@ -188,6 +188,8 @@ fn parse(bytes: Bytes) -> Result<Text> {
     let counts_at = HEADER_BYTES + width * occurrences as usize + 9 * documents;
     let words_at = counts_at + 8 * distinct as usize;
     let words = std::str::from_utf8(&bytes[words_at..])?;
+    let n_words = words.lines().count();
+    ensure!(n_words as u64 == distinct, "{n_words} words");
     let words: Vec<Word> = words
         .lines()
         .enumerate()
@@ -197,7 +199,6 @@ fn parse(bytes: Bytes) -> Result<Text> {
             occurrences: number(&bytes, counts_at + 8 * index),
         })
         .collect();
-    ensure!(words.len() as u64 == distinct, "{} words", words.len());
     Ok(Text {
         bytes,
         width,

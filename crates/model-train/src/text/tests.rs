@@ -51,3 +51,23 @@ fn more_words_than_two_bytes_can_number_ask_for_four() {
         assert_eq!(write_numbers(receive, &path, width).unwrap(), fits);
     }
 }
+
+/// Parts that contradict each other are refused, also where the checksum fits.
+#[test]
+fn more_lines_than_words_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    let (send, receive) = sync_channel(1);
+    send.send(chunk("b a b\na c\nc d\n")).unwrap();
+    drop(send);
+    assert!(write_numbers(receive, &path, 2).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The words b, a, c and d end the file, one a line.
+    let words = bytes.len() - 7;
+    bytes[words..].fill(b'\n');
+    let fitting = checksum(&bytes);
+    bytes[8..40].copy_from_slice(&fitting);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = Text::read(&path, 1 << 20).err().unwrap();
+    assert!(format!("{error:#}").contains(" words"), "{error:#}");
+}
