@@ -61,6 +61,15 @@ fn set_up(flags: &StageFlags) -> Result<()> {
     interrupt::install()
 }
 
+/// The line, counted from 1, in which byte `at` of a text stands; `at` may lie within a letter or beyond the end.
+pub fn line_at(text: &str, at: usize) -> usize {
+    1 + text
+        .bytes()
+        .take(at)
+        .filter(|&letter| letter == b'\n')
+        .count()
+}
+
 fn filter(flags: &StageFlags) -> Result<EnvFilter> {
     match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).with_context(|| {
@@ -101,6 +110,13 @@ pub fn one_line(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_found_within_letters_and_beyond_the_end() {
+        // † is three bytes; the newline is byte 3.
+        let lines = [0, 1, 3, 4, 99].map(|at| line_at("†\nb", at));
+        assert_eq!(lines, [1, 1, 1, 2, 2]);
+    }
 
     #[test]
     fn an_error_chain_is_one_line() {

@@ -100,9 +100,7 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot read the world file", path.display()))?;
     let mut config: WorldConfig = toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        let line = command::line_at(&text, error.span().map_or(0, |span| span.start));
         anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
     })?;
     if let Some(distance) = flags.lexical_distance {

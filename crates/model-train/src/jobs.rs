@@ -59,9 +59,7 @@ pub fn jobs(options: &Options) -> Result<Vec<Job>> {
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Job>> {
     let File { run: jobs } = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        let line = command::line_at(text, error.span().map_or(0, |span| span.start));
         anyhow!("{}: line {line}: {}", path.display(), error.message())
     })?;
     ensure!(

@@ -133,8 +133,7 @@ fn read(path: &Path) -> Result<(toml::Table, String, String)> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot read the world", path.display()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text[..at].matches('\n').count() + 1;
+        let line = command::line_at(&text, error.span().map_or(0, |span| span.start));
         anyhow::anyhow!("{}:{line}: {}", path.display(), error.message())
     })?;
     let grammar = table.get("grammar").and_then(toml::Value::as_str);

@@ -77,10 +77,7 @@ impl Source<'_> {
         span: std::ops::Range<usize>,
         message: impl std::fmt::Display,
     ) -> anyhow::Error {
-        let line = self.text[..span.start.min(self.text.len())]
-            .matches('\n')
-            .count()
-            + 1;
+        let line = command::line_at(self.text, span.start);
         anyhow!("{}:{line}: {message}", self.path.display())
     }
 

@@ -153,7 +153,7 @@ impl Study {
             let turn: usize = rotate
                 .by
                 .iter()
-                .map(|(key, factor)| factor * position(key))
+                .map(|(key, factor)| factor % rotate.values.len() * position(key))
                 .sum();
             settings.insert(
                 rotate.knob.clone(),
