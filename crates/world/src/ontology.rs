@@ -1,5 +1,9 @@
 //! Meaning: a tree of types, nouns with attribute values, relations with signatures and true pairs.
 
+mod limits;
+#[cfg(test)]
+mod tests;
+
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rustc_hash::FxHashSet;
@@ -109,7 +113,7 @@ pub enum OntologyError {
 impl Ontology {
     /// Draws an ontology from the world seed.
     pub fn draw(config: &OntologyConfig, seed: Seed) -> Result<Ontology, OntologyError> {
-        check_ranges(config)?;
+        limits::check(config)?;
         let types = tree(&config.branching);
         let attributes = attributes(config, &types);
         let mut ontology = Ontology {
@@ -208,91 +212,6 @@ impl Ontology {
             f64::from(self.nouns[noun as usize].rank) + 1.0,
             -self.zipf_exponent,
         )
-    }
-}
-
-/// Leaf types of a world.
-const MOST_LEAVES: u64 = 1000;
-/// Levels of the type tree below its root: with [`MOST_LEAVES`] on each, every node has a [`TypeId`].
-const MOST_LEVELS: usize = 64;
-
-fn check_ranges(config: &OntologyConfig) -> Result<(), OntologyError> {
-    let range = |field, expected: &str, found: String| OntologyError::Range {
-        field,
-        expected: expected.to_owned(),
-        found,
-    };
-    let leaves = config
-        .branching
-        .iter()
-        .try_fold(1_u64, |product, &n| product.checked_mul(n.into()))
-        .filter(|leaves| {
-            (1..=MOST_LEAVES).contains(leaves) && config.branching.len() <= MOST_LEVELS
-        });
-    let Some(leaves) = leaves else {
-        return Err(range(
-            "branching",
-            &format!("1 to {MOST_LEAVES} leaf types below at most {MOST_LEVELS} levels"),
-            shown(&config.branching),
-        ));
-    };
-    if config.nouns_per_type < 2 || leaves * u64::from(config.nouns_per_type) > 1_000_000 {
-        return Err(range(
-            "nouns_per_type",
-            "at least 2 nouns a type and at most 1000000 in all",
-            format!("{} in each of {leaves} types", config.nouns_per_type),
-        ));
-    }
-    if !(0.0..=4.0).contains(&config.zipf_exponent) {
-        return Err(range(
-            "zipf_exponent",
-            "a number from 0 to 4",
-            config.zipf_exponent.to_string(),
-        ));
-    }
-    let levels = config.branching.len();
-    for attribute in &config.attributes {
-        if attribute.level > levels || attribute.values < 2 || attribute.count == 0 {
-            return Err(range(
-                "attributes",
-                &format!("level 0 to {levels}, count at least 1, values at least 2"),
-                format!(
-                    "level {}, count {}, values {}",
-                    attribute.level, attribute.count, attribute.values
-                ),
-            ));
-        }
-    }
-    for relation in &config.relations {
-        if relation.level > levels || relation.objects_per_subject == 0 {
-            return Err(range(
-                "relations",
-                &format!("level 0 to {levels}, objects_per_subject at least 1"),
-                format!(
-                    "level {}, objects_per_subject {}",
-                    relation.level, relation.objects_per_subject
-                ),
-            ));
-        }
-    }
-    if !config.relations.iter().any(|relation| relation.count > 0) || config.attributes.is_empty() {
-        return Err(range(
-            "relations",
-            "at least one relation and one attribute",
-            "none".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// The first levels, for messages.
-fn shown(branching: &[u16]) -> String {
-    const SHOWN: usize = 16;
-    match branching.get(..SHOWN) {
-        Some(first) if first.len() < branching.len() => {
-            format!("{first:?} and {} levels more", branching.len() - SHOWN)
-        }
-        _ => format!("{branching:?}"),
     }
 }
 
@@ -483,6 +402,3 @@ fn draw_relations(
     }
     Ok(relations)
 }
-
-#[cfg(test)]
-mod tests;
