@@ -123,6 +123,13 @@ fn knobs(
         &held_out["requested"],
         number(&held_out["realised_relations"]),
     );
+    for (name, counted) in [
+        ("cloze contexts of a noun, fewest", "contexts"),
+        ("masked candidates of a type, fewest", "masked_candidates"),
+    ] {
+        let counts = &measured["clozes"][counted];
+        row(name, &counts["requested"], number(&counts["fewest"]));
+    }
     table
 }
 

@@ -233,3 +233,29 @@ fn facts_are_barred_in_both_polarities() {
         }
     }
 }
+
+/// The worlds that studies use have at least 8 masked nouns a leaf type, and hold out cells of both kinds.
+#[test]
+fn the_shipped_worlds_mask_enough() {
+    for file in [
+        include_str!("../../../../data/worlds/tiny.toml"),
+        include_str!("../../../../data/worlds/demo.toml"),
+        include_str!("../../../../data/worlds/paper.toml"),
+    ] {
+        let config: WorldConfig = toml::from_str(file).unwrap();
+        let ontology = ontology(file, 1);
+        let mask = Mask::draw(&config.mask, &ontology, Seed(1)).unwrap();
+        for kind in ontology.leaves() {
+            let masked = ontology
+                .nouns_of(kind)
+                .filter(|&noun| mask.masked[noun as usize]);
+            assert!(masked.count() >= 8, "{}", config.name);
+        }
+        assert!(!mask.attribute_cells.is_empty(), "{}", config.name);
+        assert!(
+            check_relation_cells(&mask, &ontology) > 0,
+            "{}",
+            config.name
+        );
+    }
+}
