@@ -71,12 +71,10 @@ impl Made {
     /// B's share of documents and of characters.
     fn check_minority_share(&self, requested: f64) {
         let (mut documents, mut characters) = ([0_u64; 2], [0_u64; 2]);
-        for file in ["train-00000-of-00001.parquet"] {
-            for row in self.read::<DocumentRow>(file) {
-                let side = usize::from(row.language == Language::Minority);
-                documents[side] += 1;
-                characters[side] += row.text.chars().count() as u64;
-            }
+        for row in self.read::<DocumentRow>("train-00000-of-00001.parquet") {
+            let side = usize::from(row.language == Language::Minority);
+            documents[side] += 1;
+            characters[side] += row.text.chars().count() as u64;
         }
         assert_eq!(documents.iter().sum::<u64>(), DOCUMENTS);
         let share = |[a, b]: [u64; 2]| b as f64 / (a + b) as f64;
