@@ -11,7 +11,8 @@ use world::World;
 
 use crate::corpus_files::{Counts, write_train, write_validation};
 use crate::options::{GenerateFlags, Resolved, resolve};
-use crate::{probes, tables};
+use crate::probes::{self, realised};
+use crate::tables;
 
 /// Generates LANG and prints its path.
 ///
@@ -64,7 +65,14 @@ pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
     )?;
     let probes = probes::probes(&world, resolved.corpus_seed)?;
     write_rows(&output.path("probes.parquet"), &probes)?;
-    output.publish(measured(&world, &counts, &validation, probes.len()))?;
+    let clozes = realised::clozes(&world, &probes);
+    let mut measured = measured(&world, &counts, &validation, probes.len());
+    measured["clozes"] = clozes.measured();
+    output.publish(measured)?;
+    // Only now, so that whoever reads of an error reads of nothing else.
+    for warning in [clozes.warnings(), held_out_warnings(&world)].concat() {
+        tracing::warn!("{}: {warning}", flags.out.display());
+    }
     command::print(format!("{}\n", flags.out.display()))
 }
 
@@ -76,6 +84,27 @@ fn configuration(resolved: &Resolved) -> Result<Value> {
         .into();
     configuration["script"] = configuration["divergence"]["script"].clone();
     Ok(configuration)
+}
+
+/// Kinds of cells of which a share was to be held out and none is.
+fn held_out_warnings(world: &World) -> Vec<String> {
+    let mask = &world.mask;
+    let share = world.config.mask.held_out_share;
+    let warning = |kind: &str, cells: usize, cure: &str| {
+        (share > 0.0 && cells == 0)
+            .then(|| format!("mask.held_out_share {share}: no {kind} is held out: {cure}"))
+    };
+    let attribute = warning(
+        "attribute cell",
+        mask.attribute_cells.len(),
+        "in no type do two unmasked nouns differ in an attribute; mask fewer nouns or add values",
+    );
+    let relation = warning(
+        "relation cell",
+        mask.relation_cells.len(),
+        "no two true pairs of unmasked nouns have false crossings; mask fewer nouns or add relations",
+    );
+    attribute.into_iter().chain(relation).collect()
 }
 
 /// Requested beside realised: shares, mask, distance.

@@ -83,16 +83,18 @@ fn knobs(
     for (name, seed) in seeds {
         row(&format!("{name} seed"), &Value::from(*seed), String::new());
     }
-    row(
-        "divergence",
-        &configuration["divergence"]["kind"],
-        String::new(),
-    );
-    row(
-        "script",
-        &configuration["divergence"]["script"],
-        String::new(),
-    );
+    let divergence = &configuration["divergence"];
+    for (name, value) in [
+        ("divergence", &divergence["kind"]),
+        ("script", &divergence["script"]),
+        ("shuffled pairing", &divergence["shuffled_pairing"]),
+        ("compounds", &configuration["form"]["compounds"]),
+        ("inflection", &configuration["form"]["inflection"]),
+        ("reversed in A", &configuration["order"]["majority"]),
+        ("reversed in B", &configuration["order"]["minority"]),
+    ] {
+        row(name, value, String::new());
+    }
     row(
         "lexical distance, masked",
         &distance["requested"],
@@ -132,6 +134,13 @@ fn knobs(
         &held_out["requested"],
         number(&held_out["realised_relations"]),
     );
+    for (name, counted) in [
+        ("cloze contexts of a noun, fewest", "contexts"),
+        ("masked candidates of a type, fewest", "masked_candidates"),
+    ] {
+        let counts = &measured["clozes"][counted];
+        row(name, &counts["requested"], number(&counts["fewest"]));
+    }
     table
 }
 

@@ -8,7 +8,7 @@ use corpus::tables::{DocumentRow, Language, read_rows};
 use lang_gen::corpus_files::{Counts, write_train, write_validation};
 use seed::Seed;
 use world::config::{MaskConfig, WorldConfig};
-use world::form::{DivergenceKind, Script};
+use world::form::{Compounds, DivergenceKind, Script};
 use world::{Side, World, WorldError};
 
 fn tiny() -> WorldConfig {
@@ -73,46 +73,75 @@ fn derivations(rows: &[DocumentRow], language: Language) -> BTreeMap<u64, String
     map
 }
 
+type Change = fn(&mut WorldConfig);
+
+/// What changes B's forms or order and nothing else.
+const SURFACE: [(&str, Change); 7] = [
+    ("distance", |config| config.divergence.distance = 0.7),
+    ("divergence", |config| {
+        config.divergence.kind = DivergenceKind::Substitution
+    }),
+    ("replacement", |config| {
+        config.divergence.kind = DivergenceKind::Replacement
+    }),
+    ("script", |config| {
+        config.divergence.script = Script::Disjoint
+    }),
+    ("shuffled", |config| {
+        config.divergence.shuffled_pairing = true
+    }),
+    ("order", |config| {
+        config.order.minority = vec!["object".into(), "adjective".into(), "subject".into()]
+    }),
+    ("all together", |config| {
+        config.divergence.kind = DivergenceKind::Replacement;
+        config.divergence.distance = 1.0;
+        config.divergence.script = Script::Disjoint;
+        config.divergence.shuffled_pairing = true;
+        config.order.minority = vec!["copula".into(), "relative".into()];
+    }),
+];
+
+/// Row by row the same documents of the same languages and derivations; how many texts of A and of B differ.
+fn other_texts(rows: &[DocumentRow], plain: &[DocumentRow]) -> [usize; 2] {
+    assert_eq!(rows.len(), plain.len());
+    let mut others = [0, 0];
+    for (row, plain) in rows.iter().zip(plain) {
+        assert_eq!(
+            (row.document, row.language, &row.derivation),
+            (plain.document, plain.language, &plain.derivation)
+        );
+        let of_language = usize::from(row.language == Language::Minority);
+        others[of_language] += usize::from(row.text != plain.text);
+    }
+    others
+}
+
 #[test]
 fn surface_knobs_never_change_what_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (plain, _) = corpus(tiny(), &folder.path().join("plain"), 2);
-    type Change = fn(&mut WorldConfig);
-    let variants: [(&str, Change); 5] = [
-        ("distance", |config| config.divergence.distance = 0.7),
-        ("divergence", |config| {
-            config.divergence.kind = DivergenceKind::Substitution
-        }),
-        ("script", |config| {
-            config.divergence.script = Script::Disjoint
-        }),
-        ("shuffled", |config| {
-            config.divergence.shuffled_pairing = true
-        }),
-        ("order", |config| {
-            config.order.minority = vec!["object".into(), "adjective".into(), "subject".into()]
-        }),
-    ];
-    for (name, change) in variants {
+    let with_compounds = || {
         let mut config = tiny();
-        change(&mut config);
-        let (rows, _) = corpus(config, &folder.path().join(name), 2);
-        assert_eq!(rows.len(), plain.len());
-        let mut other_texts = 0;
-        for (row, plain) in rows.iter().zip(&plain) {
-            assert_eq!(
-                (row.document, row.language, &row.derivation),
-                (plain.document, plain.language, &plain.derivation)
-            );
-            match row.language {
-                Language::Majority => {
-                    assert_eq!(row.text, plain.text, "{name} changes nothing of A")
-                }
-                Language::Minority => other_texts += usize::from(row.text != plain.text),
-            }
+        config.form.compounds = Some(Compounds { morphemes: 24 });
+        config
+    };
+    let (plain, _) = corpus(tiny(), &folder.path().join("plain"), 2);
+    let (compounds, _) = corpus(with_compounds(), &folder.path().join("compounds"), 2);
+    for (name, change) in SURFACE {
+        for (mut config, plain) in [(tiny(), &plain), (with_compounds(), &compounds)] {
+            change(&mut config);
+            let out = folder
+                .path()
+                .join(format!("{name} {}", config.form.compounds.is_some()));
+            let (rows, _) = corpus(config, &out, 2);
+            let [a, b] = other_texts(&rows, plain);
+            assert_eq!(a, 0, "{name} changes nothing of A");
+            assert!(b > 0, "{name} changes B's text");
         }
-        assert!(other_texts > 0, "{name} changes B's text");
     }
+    // Compounds are other words of both languages, and say the same.
+    let [a, b] = other_texts(&compounds, &plain);
+    assert!(a > 0 && b > 0);
 }
 
 #[test]

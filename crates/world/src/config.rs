@@ -88,7 +88,8 @@ pub enum RelationClass {
 pub struct MaskConfig {
     /// Share of each leaf type's nouns that are masked (B†).
     pub share: f64,
-    /// Share of the unmasked nouns' fact cells that are held out of B.
+    /// Share of the unmasked nouns' fact cells that are held out of B: of each attribute's in each type and of each
+    /// relation's, or of all together where that would leave none.
     pub held_out_share: f64,
     /// Control: B's training text states the masked lemmas like any other; masks, validation text and probes stay as they
     /// are. Absent where false, so that worlds without it are the same bytes as before there was one.

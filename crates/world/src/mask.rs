@@ -185,6 +185,8 @@ fn hold_out_attributes(
     seed: Seed,
 ) -> Vec<(NounId, u16)> {
     let mut cells = Vec::new();
+    // Nouns by attribute and leaf type, so that the crossed sentences differ in nothing but truth.
+    let mut groups: Vec<(u16, Vec<NounId>)> = Vec::new();
     let kinds: Vec<TypeId> = ontology.leaves().collect();
     for attribute in 0..ontology.attributes.len() {
         let mut rng = seed.stream_at("mask attribute cells", attribute as u64);
@@ -197,12 +199,47 @@ fn hold_out_attributes(
                 .filter(|&noun| !masked[noun as usize])
                 .collect();
             nouns.shuffle(&mut rng);
-            let n = (config.held_out_share * nouns.len() as f64).round() as usize;
+            let n = share_of(config, nouns.len());
             cells.extend(nouns[..n].iter().map(|&noun| (noun, attribute as u16)));
+            groups.push((attribute as u16, nouns));
         }
+    }
+    if cells.is_empty() && config.held_out_share > 0.0 {
+        cells = few_attributes(config, ontology, groups, seed);
     }
     cells.sort_unstable();
     cells
+}
+
+/// Where the share is less than half a cell of every group: two cells with different values of a group, from one group
+/// after another until the share of all cells is met.
+fn few_attributes(
+    config: &MaskConfig,
+    ontology: &Ontology,
+    mut groups: Vec<(u16, Vec<NounId>)>,
+    seed: Seed,
+) -> Vec<(NounId, u16)> {
+    let n_open: usize = groups.iter().map(|(_, nouns)| nouns.len()).sum();
+    let target = share_of(config, n_open).max(2);
+    groups.shuffle(&mut seed.stream("mask few attribute cells"));
+    let mut cells = Vec::new();
+    for (attribute, nouns) in groups {
+        if cells.len() + 1 >= target {
+            break;
+        }
+        let value = |noun: NounId| ontology.value(noun, attribute.into());
+        let found = nouns.first().and_then(|&first| {
+            let mut others = nouns.iter().copied();
+            Some([first, others.find(|&other| value(other) != value(first))?])
+        });
+        cells.extend(found.into_iter().flatten().map(|noun| (noun, attribute)));
+    }
+    cells
+}
+
+/// The held-out share of `n` cells, rounded to the nearest.
+fn share_of(config: &MaskConfig, n: usize) -> usize {
+    (config.held_out_share * n as f64).round() as usize
 }
 
 /// Two true pairs whose crossed pairs are false, again and again until the share of true pairs is met or
@@ -213,35 +250,27 @@ fn hold_out_relations(
     masked: &[bool],
     seed: Seed,
 ) -> Vec<(u16, NounId, NounId)> {
+    let is_open = |&&(subject, object): &&(NounId, NounId)| {
+        !masked[subject as usize] && !masked[object as usize]
+    };
+    let open_pairs: Vec<Vec<(NounId, NounId)>> = ontology
+        .relations
+        .iter()
+        .map(|relation| relation.pairs.iter().filter(is_open).copied().collect())
+        .collect();
     let mut cells = Vec::new();
-    for (index, relation) in ontology.relations.iter().enumerate() {
+    for (index, open) in open_pairs.iter().enumerate() {
         let mut rng = seed.stream_at("mask relation cells", index as u64);
-        let open: Vec<(NounId, NounId)> = relation
-            .pairs
-            .iter()
-            .copied()
-            .filter(|&(subject, object)| !masked[subject as usize] && !masked[object as usize])
-            .collect();
-        let target = (config.held_out_share * open.len() as f64).round() as usize;
+        let target = share_of(config, open.len());
         let mut taken: FxHashSet<(NounId, NounId)> = FxHashSet::default();
         let mut n_true = 0;
         for _ in 0..open.len() * 20 {
             if n_true + 1 >= target || open.len() < 2 {
                 break;
             }
-            let (s1, o1) = open[rng.random_range(0..open.len())];
-            let (s2, o2) = open[rng.random_range(0..open.len())];
-            let crossed_false = !ontology.holds(index, s1, o2) && !ontology.holds(index, s2, o1);
-            let four = [(s1, o1), (s2, o2), (s1, o2), (s2, o1)];
-            // Same leaf types, so that the crossed sentences differ in nothing but truth.
-            let alike = ontology.nouns[s1 as usize].kind == ontology.nouns[s2 as usize].kind
-                && ontology.nouns[o1 as usize].kind == ontology.nouns[o2 as usize].kind;
-            if s1 != s2
-                && o1 != o2
-                && s1 != o2
-                && s2 != o1
-                && alike
-                && crossed_false
+            let first = open[rng.random_range(0..open.len())];
+            let second = open[rng.random_range(0..open.len())];
+            if let Some(four) = crossed(ontology, index, first, second)
                 && four.iter().all(|pair| !taken.contains(pair))
             {
                 taken.extend(four);
@@ -254,6 +283,59 @@ fn hold_out_relations(
                 .map(|(subject, object)| (index as u16, subject, object)),
         );
     }
+    if cells.is_empty() && config.held_out_share > 0.0 {
+        cells = few_relations(config, ontology, open_pairs, seed);
+    }
     cells.sort_unstable();
     cells
 }
+
+/// Where the share is less than two pairs of every relation: two pairs of a relation, from one relation after another until
+/// the share of all pairs is met.
+fn few_relations(
+    config: &MaskConfig,
+    ontology: &Ontology,
+    open_pairs: Vec<Vec<(NounId, NounId)>>,
+    seed: Seed,
+) -> Vec<(u16, NounId, NounId)> {
+    let target = share_of(config, open_pairs.iter().map(Vec::len).sum()).max(2);
+    let mut cells = Vec::new();
+    let mut n_true = 0;
+    for (index, mut open) in open_pairs.into_iter().enumerate() {
+        if n_true + 1 >= target {
+            break;
+        }
+        open.shuffle(&mut seed.stream_at("mask few relation cells", index as u64));
+        let mut firsts = open.iter().enumerate();
+        let found = firsts.find_map(|(at, &first)| {
+            let mut seconds = open[at + 1..].iter();
+            seconds.find_map(|&second| crossed(ontology, index, first, second))
+        });
+        if let Some(four) = found {
+            cells.extend(four.map(|(subject, object)| (index as u16, subject, object)));
+            n_true += 2;
+        }
+    }
+    cells
+}
+
+/// Two true pairs of a relation and the two that cross them, where those are false.
+fn crossed(
+    ontology: &Ontology,
+    relation: usize,
+    (s1, o1): (NounId, NounId),
+    (s2, o2): (NounId, NounId),
+) -> Option<[(NounId, NounId); 4]> {
+    let kind = |noun: NounId| ontology.nouns[noun as usize].kind;
+    // Same leaf types, so that the crossed sentences differ in nothing but truth.
+    let alike = kind(s1) == kind(s2) && kind(o1) == kind(o2);
+    let different = s1 != s2 && o1 != o2 && s1 != o2 && s2 != o1;
+    let fits = alike
+        && different
+        && !ontology.holds(relation, s1, o2)
+        && !ontology.holds(relation, s2, o1);
+    fits.then_some([(s1, o1), (s2, o2), (s1, o2), (s2, o1)])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Meaning: a tree of types, nouns with attribute values, relations with signatures and true pairs.
 
-mod ranges;
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -113,7 +113,7 @@ pub enum OntologyError {
 impl Ontology {
     /// Draws an ontology from the world seed.
     pub fn draw(config: &OntologyConfig, seed: Seed) -> Result<Ontology, OntologyError> {
-        ranges::check(config)?;
+        limits::check(config)?;
         let types = tree(&config.branching);
         let attributes = attributes(config, &types);
         let mut ontology = Ontology {

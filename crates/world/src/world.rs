@@ -284,7 +284,6 @@ fn check_ranges(config: &WorldConfig) -> Result<(), WorldError> {
 fn check_consistent(ontology: &Ontology, mask: &Mask) -> Result<(), WorldError> {
     let n_types = ontology.types.len();
     let n_nouns = ontology.nouns.len() as u32;
-    let n_values = ontology.n_values();
     let kind = |kind: u16| usize::from(kind) < n_types;
     let tree = ontology.types.iter().enumerate().all(|(index, node)| {
         let parent = usize::from(node.parent);
@@ -294,11 +293,12 @@ fn check_consistent(ontology: &Ontology, mask: &Mask) -> Result<(), WorldError> 
             parent < index && node.level == ontology.types[parent].level + 1
         }
     });
-    let mut next_value = 0;
+    let mut n_values = 0_u32;
     let attributes = ontology.attributes.iter().all(|attribute| {
-        let follows = attribute.first_value == next_value;
-        next_value += u32::from(attribute.n_values);
-        follows && attribute.n_values > 0 && kind(attribute.domain)
+        let follows = attribute.first_value == n_values;
+        let next = n_values.checked_add(attribute.n_values.into());
+        n_values = next.unwrap_or(n_values);
+        follows && next.is_some() && attribute.n_values > 0 && kind(attribute.domain)
     });
     let nouns = ontology
         .nouns

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use seed::Seed;
 use world::config::{RelationClass, WorldConfig};
 use world::derivation::{self, DerivationPrinter};
+use world::form::{Compounds, DivergenceKind, Script};
 use world::mask::HeldOut;
 use world::meaning::meaning;
 use world::pieces::Text;
@@ -143,6 +144,34 @@ fn grammars_without_an_end_or_a_truth_are_refused() {
     ));
 }
 
+const KINDS: [DivergenceKind; 3] = [
+    DivergenceKind::Substitution,
+    DivergenceKind::Correspondence,
+    DivergenceKind::Replacement,
+];
+
+/// Every way in which words come about, with all the others: compounds or not, each divergence, either script, nouns
+/// paired as they diverged or shuffled.
+#[test]
+fn every_way_of_making_words_parses_back() {
+    for compounds in [None, Some(Compounds { morphemes: 24 })] {
+        for kind in KINDS {
+            for script in [Script::Shared, Script::Disjoint] {
+                for shuffled_pairing in [false, true] {
+                    let mut config = tiny();
+                    config.form.compounds = compounds;
+                    config.divergence.kind = kind;
+                    config.divergence.distance = 0.5;
+                    config.divergence.script = script;
+                    config.divergence.shuffled_pairing = shuffled_pairing;
+                    let world = World::build(config, GRAMMAR, Seed(1)).unwrap();
+                    check_sentences(&world, 100);
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -154,6 +183,10 @@ proptest! {
         inflection in any::<bool>(),
         depth in 1_u8..4,
         distance in 0.0..1.0_f64,
+        kind in prop::sample::select(KINDS.to_vec()),
+        morphemes in prop::option::of(12_u32..30),
+        is_disjoint in any::<bool>(),
+        shuffled_pairing in any::<bool>(),
     ) {
         let mut config = tiny();
         let levels = branching.len();
@@ -166,8 +199,11 @@ proptest! {
         config.ontology.relations.iter_mut().for_each(|relation| relation.level = 1);
         config.form.inflection = inflection;
         config.corpus.max_depth = depth;
-        config.divergence.kind = world::form::DivergenceKind::Substitution;
+        config.form.compounds = morphemes.map(|morphemes| Compounds { morphemes });
+        config.divergence.kind = kind;
         config.divergence.distance = distance;
+        config.divergence.script = if is_disjoint { Script::Disjoint } else { Script::Shared };
+        config.divergence.shuffled_pairing = shuffled_pairing;
         match World::build(config, GRAMMAR, Seed(seed)) {
             Ok(world) => check_sentences(&world, 150),
             // So small a world may not have the distance within the tolerance; then it must say so.

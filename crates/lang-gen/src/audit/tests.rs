@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use corpus::tables::{Language, ProbeRow, ProbeSet, write_rows};
+use corpus::tables::{DocumentRow, Language, ProbeRow, ProbeSet, read_rows, write_rows};
 use corpus::{Condition, ProbeStage};
 use seed::Seed;
-use world::form::Entry;
+use world::form::{Entry, Inflection};
 use world::{Side, World, WorldConfig};
 
 use super::probes::{Fault, PROBES};
@@ -415,4 +415,117 @@ fn what_may_be_stated_is_training_text_and_no_held_out_fact() {
             }
         }
     }
+}
+
+/// One row of validation.parquet changed in B, in A or in what is true, and the rows are read from the file again.
+#[test]
+fn a_changed_validation_row_is_named() {
+    let case = case(TINY, |_| ());
+    let auditor = Auditor::new(&case.world);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("validation.parquet");
+    write_validation(&case.world, Seed(5), &path).unwrap();
+    let clean: Vec<DocumentRow> = read_rows(&path).unwrap();
+    let audit = |rows: &[DocumentRow]| {
+        write_rows(&path, rows).unwrap();
+        let audited = auditor.documents(&path, "validation.parquet");
+        audited.map_err(|error| error.to_string())
+    };
+    let counts = audit(&clean).unwrap();
+    assert_eq!(counts.rows, clean.len() as u64);
+    assert!(counts.facts.iter().all(|&n| n > 0));
+
+    let of_majority = case.world.lexicon(Side::Majority).by_form();
+    let by_form = case.world.lexicon(Side::Minority).by_form();
+    let seen_noun = |text: &str, inflection: Inflection| {
+        let is_noun = |word: &&str| {
+            let entry = by_form.get(word);
+            entry.is_some_and(|entry| {
+                entry.inflection == inflection && case.is_masked(entry) == Some(false)
+            })
+        };
+        text.split(' ').find(is_noun).map(str::to_owned)
+    };
+    for inflection in [Inflection::Base, Inflection::Plural] {
+        let entries = case.world.lexicon(Side::Minority).entries();
+        let masked = entries.iter().find(|entry| {
+            entry.inflection == inflection
+                && case.is_masked(entry) == Some(true)
+                && !of_majority.contains_key(entry.form.as_str())
+        });
+        let form = &masked.unwrap().form;
+        let minority = |row: &&(usize, DocumentRow)| row.1.language == Language::Minority;
+        let rows: Vec<(usize, DocumentRow)> = clean.iter().cloned().enumerate().collect();
+        let (index, noun) = rows
+            .iter()
+            .filter(minority)
+            .find_map(|(index, row)| Some((*index, seen_noun(&row.text, inflection)?)))
+            .unwrap();
+        // The columns beside the text say nothing of it, and nothing is read from them.
+        let mut spoilt = clean.clone();
+        spoilt[index].text = replaced(&spoilt[index].text, &noun, form);
+        let leak = format!("leak: validation.parquet row {}: {form}", index + 1);
+        assert_eq!(audit(&spoilt).unwrap_err(), leak);
+        // In A it is no word, and a leak all the same.
+        let mut spoilt = clean.clone();
+        spoilt[0].text = format!("{form} .");
+        let leak = format!("leak: validation.parquet row 1: {form}");
+        assert_eq!(audit(&spoilt).unwrap_err(), leak);
+    }
+    // A told as B, and words in no order.
+    let mut spoilt = clean.clone();
+    spoilt[1].text.clone_from(&clean[0].text);
+    let error = audit(&spoilt).unwrap_err();
+    assert!(error.contains("validation.parquet row 2: "), "{error}");
+    let mut spoilt = clean.clone();
+    let mut words: Vec<&str> = clean[0].text.split(' ').collect();
+    words.swap(0, 1);
+    spoilt[0].text = words.join(" ");
+    let error = audit(&spoilt).unwrap_err();
+    assert!(
+        error.starts_with("validation.parquet row 1: not a sentence of the majority language"),
+        "{error}"
+    );
+}
+
+/// One row of probes.parquet changed, and the rows are read from the file again: each is named by its place.
+#[test]
+fn a_changed_probe_row_is_named() {
+    let case = case(TINY, |_| ());
+    let auditor = Auditor::new(&case.world);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("probes.parquet");
+    let audit = |rows: &[ProbeRow]| {
+        write_rows(&path, rows).unwrap();
+        auditor.probes(&path).map_err(|error| error.to_string())
+    };
+    assert_eq!(audit(&case.rows).unwrap().rows, case.rows.len() as u64);
+    // The last of each set whose gold names a seen noun as a clue, with a masked one for it.
+    for set in [
+        ProbeSet::Pair,
+        ProbeSet::Primary,
+        ProbeSet::TypeValid,
+        ProbeSet::Ladder,
+    ] {
+        let of_set = case.rows.iter().enumerate().rev();
+        let of_set = of_set.filter(|(_, row)| row.set == set && row.language == Language::Minority);
+        let found = of_set.into_iter().find_map(|(index, row)| {
+            let (row, form) = case.with_masked_clue(row, |at| at == usize::from(row.gold))?;
+            Some((index, row, form))
+        });
+        let (index, row, form) = found.unwrap();
+        let mut rows = case.rows.clone();
+        rows[index] = row;
+        let leak = format!("leak: probes.parquet row {}: {form}", index + 1);
+        assert_eq!(audit(&rows).unwrap_err(), leak);
+    }
+    // Two faults: the first in the file is told.
+    let mut rows = case.rows.clone();
+    rows[7].gold = 9;
+    rows[3].candidates[0].push_str(" extra");
+    let error = audit(&rows).unwrap_err();
+    assert!(
+        error.starts_with("probes.parquet row 4: no full stop at the end"),
+        "{error}"
+    );
 }

@@ -6,8 +6,8 @@
 //!
 //! In reading order: [`statement`] (what is said), [`build`] (as a derivation), [`material`] (the world, indexed; telling and
 //! judging), [`context`] (sentences about a noun), [`alternatives`] (items of two alternatives, drawn evenly),
-//! the stages [`grammar`], [`types`], [`knowledge`], [`lexical`], the [`ladder`], and [`blimp`] (for other
-//! people's scorers).
+//! the stages [`grammar`], [`types`], [`knowledge`], [`lexical`], the [`ladder`], [`realised`] (what the clozes lack), and
+//! [`blimp`] (for other people's scorers).
 //!
 //! Conditions: `majority`, A about any noun; `minority`, B about unmasked nouns; `masked`, B about masked nouns
 //! among unmasked ones; `identical`, the same where some B-form of the lemma equals its A-form. No B sentence
@@ -23,6 +23,7 @@ pub mod knowledge;
 pub mod ladder;
 pub mod lexical;
 pub mod material;
+pub mod realised;
 pub mod statement;
 pub mod types;
 

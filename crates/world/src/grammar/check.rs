@@ -3,15 +3,13 @@
 
 use super::{Action, Denotation, Grammar, GrammarError, NumberTerm, Rule, Symbol, Term, WordClass};
 
-/// Refuses the first inconsistency, naming the rule's line.
+/// Symbols that a chart cell of the recogniser has room for.
+const MOST_SYMBOLS: usize = 128;
+/// Rules of a category that the sampler tells apart.
+const MOST_RULES: usize = 64;
+
+/// Refuses the first inconsistency, naming the line of the rule or declaration that it concerns.
 pub(super) fn check(grammar: &Grammar) -> Result<(), GrammarError> {
-    if grammar.categories[usize::from(grammar.start)].denotes != Denotation::Statement {
-        let name = &grammar.categories[usize::from(grammar.start)].name;
-        return Err(GrammarError::new(
-            1,
-            format!("start category {name} must be a statement"),
-        ));
-    }
     for rule in &grammar.rules {
         meaning_fits(grammar, rule)?;
         types_agree(grammar, rule)?;
@@ -19,14 +17,30 @@ pub(super) fn check(grammar: &Grammar) -> Result<(), GrammarError> {
             return Err(fail(grammar, rule, "makes a word; expected a category"));
         }
     }
-    let n_symbols = crate::recognise::n_symbols_at_most(grammar);
-    if n_symbols > 128 {
-        let problem = format!("expected at most 128 symbols with their numbers, found {n_symbols}");
-        return Err(GrammarError::new(1, problem));
-    }
+    symbols_have_room(grammar)?;
     every_category_is_made(grammar)?;
     every_category_ends_in_words(grammar)?;
     no_category_is_itself(grammar)
+}
+
+/// Names the line with which the symbols become too many.
+fn symbols_have_room(grammar: &Grammar) -> Result<(), GrammarError> {
+    let mut by_line = crate::recognise::symbols_by_line(grammar);
+    by_line.sort_unstable();
+    let n_symbols: usize = by_line.iter().map(|&(_, n)| n).sum();
+    let mut so_far = 0;
+    let beyond = by_line.into_iter().find(|&(_, n)| {
+        so_far += n;
+        so_far > MOST_SYMBOLS
+    });
+    beyond.map_or(Ok(()), |(line, _)| {
+        Err(GrammarError::new(
+            line,
+            format!(
+                "expected at most {MOST_SYMBOLS} symbols with their numbers, found {n_symbols}"
+            ),
+        ))
+    })
 }
 
 fn fail(grammar: &Grammar, rule: &Rule, problem: &str) -> GrammarError {
@@ -143,18 +157,19 @@ fn types_agree(grammar: &Grammar, rule: &Rule) -> Result<(), GrammarError> {
 fn every_category_is_made(grammar: &Grammar) -> Result<(), GrammarError> {
     for (index, category) in grammar.categories.iter().enumerate() {
         let symbol = Symbol::Category(index as u16);
-        let n_rules = grammar.rules_of(index as u16).count();
-        if n_rules > 64 {
-            let problem = format!(
-                "expected at most 64 rules for category {}, found {n_rules}",
-                category.name
-            );
-            return Err(GrammarError::new(1, problem));
-        }
-        if n_rules == 0 {
+        let name = &category.name;
+        let rules: Vec<usize> = grammar.rules_of(index as u16).collect();
+        if let Some(&first_beyond) = rules.get(MOST_RULES) {
+            let found = rules.len();
             return Err(GrammarError::new(
-                1,
-                format!("no rule makes category {}", category.name),
+                grammar.rules[first_beyond].line,
+                format!("expected at most {MOST_RULES} rules for category {name}, found {found}"),
+            ));
+        }
+        if rules.is_empty() {
+            return Err(GrammarError::new(
+                category.line,
+                format!("no rule makes category {name}"),
             ));
         }
         let is_used = index == usize::from(grammar.start)
@@ -164,8 +179,8 @@ fn every_category_is_made(grammar: &Grammar) -> Result<(), GrammarError> {
                 .any(|rule| rule.constituents.iter().any(|term| term.symbol == symbol));
         if !is_used {
             return Err(GrammarError::new(
-                1,
-                format!("no rule uses category {}", category.name),
+                category.line,
+                format!("no rule uses category {name}"),
             ));
         }
     }
@@ -189,52 +204,59 @@ fn every_category_ends_in_words(grammar: &Grammar) -> Result<(), GrammarError> {
             break;
         }
     }
-    match ends.iter().position(|&end| !end) {
-        Some(index) => Err(GrammarError::new(
-            1,
-            format!(
-                "category {} never ends in words",
-                grammar.categories[index].name
-            ),
-        )),
-        None => Ok(()),
+    // Whatever needs a category without an end has none itself; the cause is one that needs itself.
+    let endless = |_: &Rule, to: u16| !ends[usize::from(to)];
+    for category in (0..grammar.categories.len() as u16).filter(|&c| !ends[usize::from(c)]) {
+        if let Some(rule) = way_back(grammar, category, endless) {
+            let name = &grammar.categories[usize::from(category)].name;
+            let problem = format!("category {name} never ends in words");
+            return Err(fail(grammar, rule, &problem));
+        }
     }
+    Ok(())
 }
 
 /// A chain of one-constituent rules from a category to itself would give every sentence infinitely many
 /// derivations.
 fn no_category_is_itself(grammar: &Grammar) -> Result<(), GrammarError> {
+    let is_alone = |rule: &Rule, _| rule.constituents.len() == 1;
     for first in 0..grammar.categories.len() as u16 {
-        let mut reached = vec![first];
-        let mut next = 0;
-        while next < reached.len() {
-            for rule in grammar
-                .rules_of(reached[next])
-                .map(|index| &grammar.rules[index])
-            {
-                if let [
-                    Term {
-                        symbol: Symbol::Category(to),
-                        ..
-                    },
-                ] = rule.constituents.as_slice()
-                {
-                    if *to == first {
-                        return Err(fail(
-                            grammar,
-                            rule,
-                            "one-constituent rules make a category from itself",
-                        ));
-                    }
-                    if !reached.contains(to) {
-                        reached.push(*to);
-                    }
-                }
-            }
-            next += 1;
+        if let Some(rule) = way_back(grammar, first, is_alone) {
+            return Err(fail(
+                grammar,
+                rule,
+                "one-constituent rules make a category from itself",
+            ));
         }
     }
     Ok(())
+}
+
+/// A rule that leads back to `first`, following from it the constituents that `follows` lets through.
+fn way_back(grammar: &Grammar, first: u16, follows: impl Fn(&Rule, u16) -> bool) -> Option<&Rule> {
+    let mut reached = vec![first];
+    let mut next = 0;
+    while next < reached.len() {
+        for index in grammar.rules_of(reached[next]) {
+            let rule = &grammar.rules[index];
+            for term in &rule.constituents {
+                let Symbol::Category(to) = term.symbol else {
+                    continue;
+                };
+                if !follows(rule, to) {
+                    continue;
+                }
+                if to == first {
+                    return Some(rule);
+                }
+                if !reached.contains(&to) {
+                    reached.push(to);
+                }
+            }
+        }
+        next += 1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -253,31 +275,126 @@ mod tests {
         );
     }
 
-    /// Each spoilt grammar is refused with the line of the spoilt rule.
+    const SMALL: &str = "function the\nstatement S\nentity N[number type]\nproperty P[type]\nstart S\n\
+                         rule s 1 S = N[n t] P[t] : assert 1 2\n\
+                         rule n 1 N[n t] = the Noun[n t] : 2\n\
+                         rule p 1 P[t] = Adjective[t] : 1\n";
+
+    /// The small grammar with `from` replaced by `to` is refused with this line and these words.
+    fn check(from: &str, to: &str, line: usize, words: &str) {
+        assert!(SMALL.contains(from), "{from}");
+        let error = Grammar::parse(&SMALL.replace(from, to)).unwrap_err();
+        assert_eq!(error.line, line, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+
+    /// Each spoilt line is named.
     #[test]
-    fn errors_name_their_line() {
-        let small = "function the\nstatement S\nentity N[number type]\nproperty P[type]\nstart S\n\
-                     rule s 1 S = N[n t] P[t] : assert 1 2\n\
-                     rule n 1 N[n t] = the Noun[n t] : 2\n\
-                     rule p 1 P[t] = Adjective[t] : 1\n";
-        assert!(Grammar::parse(small).is_ok());
-        let check = |from: &str, to: &str, line: usize, word: &str| {
-            assert!(small.contains(from), "{from}");
-            let error = Grammar::parse(&small.replace(from, to)).unwrap_err();
-            assert_eq!(error.line, line, "{error}");
-            assert!(error.to_string().contains(word), "{error}");
-        };
+    fn errors_of_reading_name_their_line() {
+        assert!(Grammar::parse(SMALL).is_ok());
         check("rule s 1", "rule s zero", 6, "weight");
-        check("assert 1 2", "assert 2 1", 6, "denote");
-        check("P[t] : assert", "P[u] : assert", 6, "type variables");
-        check("the Noun[n t] : 2", "the Noun[n t] : 1", 7, "denote");
         check("the Noun[n t]", "a Noun[n t]", 7, "not declared");
         check("Adjective[t]", "Adjective[n t]", 8, "takes 1 arguments");
         check("Adjective[t]", "Adjective[t", 8, "not closed");
         check("rule p", "rule n", 8, "already on line 7");
-        check("start S", "start N", 1, "statement");
         check("start S", "begin S", 5, "expected function");
-        check("= Adjective[t] : 1", "= P[t] : 1", 1, "never ends in words");
+        check("start S", "start N", 5, "must be a statement");
+        check("start S", "start the", 5, "expected a declared category");
         check("assert 1 2", "assert 1 9", 6, "from 1 to 2");
+    }
+
+    /// One rule contradicts itself.
+    #[test]
+    fn errors_of_one_rule_name_it() {
+        check("assert 1 2", "assert 2 1", 6, "denote");
+        check("the Noun[n t] : 2", "the Noun[n t] : 1", 7, "denote");
+        check("P[t] : assert", "P[u] : assert", 6, "type variables");
+        let also = |rule: &str| format!("Adjective[t] : 1\n{rule}");
+        // The second adjective means nothing.
+        let unused = also("rule q 1 P[t] = Adjective[t] Adjective[t] : 1");
+        check("Adjective[t] : 1", &unused, 9, "use every constituent");
+        let joined = also("rule j 1 N[singular t] = N[k t] N[l t] : join 1 2");
+        check("Adjective[t] : 1", &joined, 9, "must be plural");
+        let word = also("rule w 1 Noun[n t] = the Noun[n t] : 2");
+        check("Adjective[t] : 1", &word, 9, "makes a word");
+    }
+
+    /// What no single rule shows: the declaration, or the rule with which it comes about.
+    #[test]
+    fn errors_of_the_whole_grammar_name_the_line_that_makes_them() {
+        check(
+            "property P[type]",
+            "property P[type]\nproperty Q[type]",
+            5,
+            "no rule makes category Q",
+        );
+        // Q is made on line 10 and used nowhere; line 5 declares it.
+        let unused = SMALL.replace("property P[type]", "property P[type]\nproperty Q[type]")
+            + "rule q 1 Q[t] = Adjective[t] : 1\n";
+        let error = Grammar::parse(&unused).unwrap_err();
+        assert_eq!(
+            (error.line, error.problem.as_str()),
+            (5, "no rule uses category Q")
+        );
+
+        // S needs P and so never ends either, but P is the cause.
+        check(
+            "= Adjective[t] : 1",
+            "= P[t] : 1",
+            8,
+            "category P never ends in words",
+        );
+        // P needs Q on line 8, and Q leads back to P on line 9.
+        let round = SMALL
+            .replace("property P[type]", "property P[type] Q[type]")
+            .replace(
+                "= Adjective[t] : 1",
+                "= the Q[t] : 2\nrule q 1 Q[t] = the P[t] : 2",
+            );
+        let error = Grammar::parse(&round).unwrap_err();
+        assert_eq!(error.line, 9, "{error}");
+        assert!(error.problem.contains("category P never ends"), "{error}");
+        // With an end, a chain from P to P is refused as such.
+        let chain = "= Adjective[t] : 1\nrule again 1 P[t] = P[t] : 1";
+        check("= Adjective[t] : 1", chain, 9, "from itself");
+    }
+
+    /// Rule p is the first of 64 allowed on lines 8 to 71; line 72 is one too many.
+    #[test]
+    fn the_first_rule_too_many_is_named() {
+        let rules: String = (1..=64)
+            .map(|index| format!("rule p{index} 1 P[t] = Adjective[t] : 1\n"))
+            .collect();
+        let error = Grammar::parse(&(SMALL.to_owned() + &rules)).unwrap_err();
+        assert_eq!(error.line, 72, "{error}");
+        assert!(
+            error
+                .problem
+                .contains("at most 64 rules for category P, found 65"),
+            "{error}"
+        );
+    }
+
+    /// Word classes 8, the function word 2, categories 6: 16 symbols. Each rule of three constituents with two numbers
+    /// adds 4: 28 of them fill the 128, on lines 9 to 36.
+    #[test]
+    fn the_first_symbol_too_many_is_named() {
+        let with = |n: usize| {
+            let rules: String = (1..=n)
+                .map(|index| {
+                    format!("rule j{index} 1 N[plural t] = N[k t] the N[l t] : join 1 3\n")
+                })
+                .collect();
+            Grammar::parse(&(SMALL.to_owned() + &rules))
+        };
+        assert!(with(28).is_ok());
+        let error = with(30).unwrap_err();
+        assert_eq!(error.line, 37, "{error}");
+        assert!(
+            error
+                .problem
+                .contains("at most 128 symbols with their numbers, found 136"),
+            "{error}"
+        );
     }
 }

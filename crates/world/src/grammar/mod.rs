@@ -92,6 +92,8 @@ pub struct Category {
     pub agrees: bool,
     /// Whether it carries a type.
     pub typed: bool,
+    /// The line that declares it.
+    pub line: usize,
 }
 
 /// A closed-class word.
@@ -101,6 +103,8 @@ pub struct FunctionWord {
     pub name: String,
     /// Whether its form changes with number.
     pub agrees: bool,
+    /// The line that declares it.
+    pub line: usize,
 }
 
 /// What a constituent is an instance of.

@@ -60,8 +60,19 @@ pub(super) fn read(source: &str) -> Result<Grammar, GrammarError> {
     let last = source.lines().count().max(1);
     let (name, line) = start
         .ok_or_else(|| GrammarError::new(last, "expected a line \"start CATEGORY\", found none"))?;
+    let categories = &reader.grammar.categories;
     reader.grammar.start = match reader.symbols.get(name) {
-        Some(&Symbol::Category(index)) => index,
+        Some(&Symbol::Category(index))
+            if categories[usize::from(index)].denotes == Denotation::Statement =>
+        {
+            index
+        }
+        Some(Symbol::Category(_)) => {
+            return Err(GrammarError::new(
+                line,
+                format!("start category {name} must be a statement"),
+            ));
+        }
         _ => {
             return Err(GrammarError::new(
                 line,
@@ -127,6 +138,7 @@ impl Reader {
                     self.grammar.functions.push(FunctionWord {
                         name: item.name.to_owned(),
                         agrees,
+                        line,
                     });
                     Symbol::Function((self.grammar.functions.len() - 1) as u16)
                 }
@@ -136,6 +148,7 @@ impl Reader {
                         denotes,
                         agrees,
                         typed,
+                        line,
                     });
                     Symbol::Category((self.grammar.categories.len() - 1) as u16)
                 }

@@ -101,35 +101,160 @@ fn worlds_with_room_draw_until_unseen() {
     }
 }
 
-/// Attributes and relations have 16-bit numbers; 2 · 40,000 of them would begin again at 0.
+/// Their values, 2 · 65,535² of them, are more than 32 bits hold.
 #[test]
-fn more_attributes_or_relations_than_numbers_are_refused() {
-    let refused = |change: fn(&mut OntologyConfig), words: &str| {
-        let mut config = config(&[2], 4);
-        change(&mut config);
-        let error = Ontology::draw(&config, Seed(1)).unwrap_err().to_string();
-        assert!(error.contains(words), "{error}");
+fn attributes_too_many_to_number_are_refused() {
+    let with = |branching: &[u16], level, count, values| {
+        let mut config = config(branching, 4);
+        config.attributes = vec![AttributeConfig {
+            level,
+            count,
+            values,
+        }];
+        Ontology::draw(&config, Seed(1))
     };
-    refused(
-        |config| {
-            config.attributes[0].level = 1;
-            config.attributes[0].count = 40_000;
-        },
-        "found 80000 attributes and 160000 values",
+    let error = with(&[2], 1, 65_535, 65_535).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ontology.attributes: expected at most 65536 attributes with 1000000 values in all (each type of a level has \
+         count of its own), found 131070 attributes with 8589672450 values"
     );
-    refused(
-        |config| {
-            config.attributes[0].count = 30_000;
-            config.attributes[0].values = 65_535;
-        },
-        "found 30000 attributes and 1966050000 values",
+    // 16 · 62,500 values are a million.
+    assert_eq!(with(&[], 0, 16, 62_500).unwrap().n_values(), 1_000_000);
+    assert!(with(&[], 0, 16, 62_501).is_err());
+    let mut relations = config(&[], 4);
+    relations.relations = vec![
+        RelationConfig {
+            class: RelationClass::Verb,
+            count: 40_000,
+            level: 0,
+            objects_per_subject: 1,
+        };
+        2
+    ];
+    let error = Ontology::draw(&relations, Seed(1)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ontology.relations: expected at most 65536 in all, found 80000"
     );
-    refused(
-        |config| {
-            config.relations[0].count = 40_000;
-            let again = config.relations[0].clone();
-            config.relations.push(again);
-        },
-        "at most 65535 relations, found 80000",
+}
+
+/// entity; entity.1, entity.2; entity.1.1, entity.1.2, entity.2.1, entity.2.2, with four nouns each.
+#[test]
+fn the_type_tree_knows_what_is_below_what() {
+    let mut config = config(&[2, 2], 4);
+    // One attribute for all, one for each half, one for each leaf.
+    config.attributes = (0..3)
+        .map(|level| AttributeConfig {
+            level,
+            count: 1,
+            values: 3,
+        })
+        .collect();
+    let ontology = Ontology::draw(&config, Seed(1)).unwrap();
+    let names: Vec<&str> = ontology.types.iter().map(|node| &*node.name).collect();
+    assert_eq!(
+        names,
+        [
+            "entity",
+            "entity.1",
+            "entity.2",
+            "entity.1.1",
+            "entity.1.2",
+            "entity.2.1",
+            "entity.2.2"
+        ]
+    );
+    assert_eq!(ontology.leaves().collect::<Vec<_>>(), [3, 4, 5, 6]);
+    assert!(ontology.is_a(3, 3) && ontology.is_a(3, 1) && ontology.is_a(3, 0));
+    assert!(!ontology.is_a(3, 2) && !ontology.is_a(3, 4) && !ontology.is_a(1, 3));
+    assert_eq!(
+        [(3, 4), (3, 5), (3, 3), (3, 1)].map(|(a, b)| ontology.join(a, b)),
+        [1, 0, 3, 1]
+    );
+    let nouns = |kind| ontology.nouns_of(kind).collect::<Vec<_>>();
+    assert_eq!(nouns(4), [4, 5, 6, 7]);
+    assert_eq!(nouns(2), (8..16).collect::<Vec<_>>());
+    assert_eq!(nouns(0).len(), 16);
+
+    // Attributes by level, then type: 0; 1, 2; 3, 4, 5, 6; three values each.
+    assert_eq!(ontology.attributes_of(5).collect::<Vec<_>>(), [0, 2, 5]);
+    assert_eq!(ontology.n_values(), 7 * 3);
+    assert_eq!(
+        [0, 2, 3, 20].map(|v| ontology.attribute_of(v)),
+        [0, 0, 1, 6]
+    );
+    for (noun, entry) in (0..).zip(&ontology.nouns) {
+        let applies = |attribute: &usize| ontology.value(noun, *attribute).is_some();
+        let own: Vec<usize> = (0..7).filter(applies).collect();
+        assert_eq!(own, ontology.attributes_of(entry.kind).collect::<Vec<_>>());
+        let values = own.iter().map(|&a| ontology.value(noun, a).unwrap());
+        assert_eq!(values.collect::<Vec<_>>(), entry.values);
+    }
+}
+
+/// Ranks are all different, and at exponent 1 the third in rank is a third as frequent as the first.
+#[test]
+fn noun_frequencies_follow_the_law() {
+    let mut config = config(&[2], 4);
+    for (exponent, expected) in [(0.0, [1.0; 3]), (1.0, [1.0, 1.0 / 2.0, 1.0 / 3.0])] {
+        config.zipf_exponent = exponent;
+        let ontology = Ontology::draw(&config, Seed(1)).unwrap();
+        let mut nouns: Vec<NounId> = (0..8).collect();
+        nouns.sort_by_key(|&noun| ontology.nouns[noun as usize].rank);
+        let ranks = nouns.iter().map(|&noun| ontology.nouns[noun as usize].rank);
+        assert!(ranks.eq(0..8));
+        for (&noun, expected) in nouns.iter().zip(expected) {
+            assert!((ontology.frequency(noun) - expected).abs() < 1e-12);
+        }
+    }
+}
+
+/// Verbs stand before adpositions however they are configured, subjects' types take turns, every subject of the type
+/// has its objects, and nothing stands in a relation to itself.
+#[test]
+fn relations_keep_their_signatures() {
+    let mut config = config(&[2], 4);
+    let group = |class, count, objects_per_subject| RelationConfig {
+        class,
+        count,
+        level: 1,
+        objects_per_subject,
+    };
+    config.relations = vec![
+        group(RelationClass::Adposition, 2, 1),
+        group(RelationClass::Verb, 3, 2),
+    ];
+    let ontology = Ontology::draw(&config, Seed(1)).unwrap();
+    use RelationClass::{Adposition, Verb};
+    let relations = &ontology.relations;
+    let classes: Vec<RelationClass> = relations.iter().map(|relation| relation.class).collect();
+    assert_eq!(classes, [Verb, Verb, Verb, Adposition, Adposition]);
+    let subjects: Vec<TypeId> = relations.iter().map(|relation| relation.subject).collect();
+    assert_eq!(subjects, [1, 2, 1, 1, 2]);
+    for (index, relation) in relations.iter().enumerate() {
+        let n_objects = if relation.class == Verb { 2 } else { 1 };
+        let by_subject: Vec<NounId> = relation.pairs.iter().map(|pair| pair.0).collect();
+        let expected = ontology.nouns_of(relation.subject);
+        let expected: Vec<NounId> = expected.flat_map(|noun| vec![noun; n_objects]).collect();
+        assert_eq!(by_subject, expected);
+        let mut different = relation.pairs.clone();
+        different.dedup();
+        assert_eq!(different, relation.pairs);
+        for &(subject, object) in &relation.pairs {
+            assert!(subject != object && ontology.holds(index, subject, object));
+            assert!(ontology.is_a(ontology.nouns[object as usize].kind, relation.object));
+        }
+        let n_true = (0..8)
+            .flat_map(|subject| (0..8).map(move |object| (subject, object)))
+            .filter(|&(subject, object)| ontology.holds(index, subject, object));
+        assert_eq!(n_true.count(), relation.pairs.len());
+    }
+    // Three of four objects are more than half.
+    config.relations[0].objects_per_subject = 3;
+    let error = Ontology::draw(&config, Seed(1)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ontology.relations.objects_per_subject: expected at most half of the 4 nouns of an object type, found 3"
     );
 }

@@ -216,15 +216,25 @@ impl Cfg {
     }
 }
 
-/// How many symbols a grammar expands to, for [`super::super::grammar`]'s limit of 128.
-pub(crate) fn n_symbols_at_most(grammar: &Grammar) -> usize {
-    let words =
-        2 * WordClass::ALL.len() + 2 * grammar.functions.len() + 2 * grammar.categories.len();
-    let rests: usize = grammar
+/// How many symbols each line of a grammar adds at most, for [`super::super::grammar`]'s limit of 128: (line, symbols), the
+/// word classes' on line 0.
+pub(crate) fn symbols_by_line(grammar: &Grammar) -> Vec<(usize, usize)> {
+    let n_numbers = Number::ALL.len();
+    let words = (0, n_numbers * WordClass::ALL.len());
+    let functions = grammar.functions.iter().map(|word| (word.line, n_numbers));
+    let categories = grammar
+        .categories
+        .iter()
+        .map(|category| (category.line, n_numbers));
+    let rests = grammar
         .rules
         .iter()
         .filter(|rule| rule.constituents.len() == 3)
-        .map(|rule| 1 << rule.n_numbers)
-        .sum();
-    words + rests
+        .map(|rule| (rule.line, 1 << rule.n_numbers));
+    [words]
+        .into_iter()
+        .chain(functions)
+        .chain(categories)
+        .chain(rests)
+        .collect()
 }

@@ -13,7 +13,7 @@ use crate::derivation::Node;
 use crate::meaning::{Meaning, meaning};
 use crate::world::{Side, World};
 use cfg::Cfg;
-pub(crate) use cfg::n_symbols_at_most;
+pub(crate) use cfg::symbols_by_line;
 use chart::Chart;
 
 /// Longest sentence that is parsed, in words; a longer one counts as ungrammatical.

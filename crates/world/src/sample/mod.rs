@@ -6,6 +6,8 @@
 
 mod nouns;
 mod property;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use rand::{Rng, RngExt};

@@ -1,18 +1,18 @@
-//! Which sizes of an ontology can be.
+//! What an ontology's configuration may ask for.
 
 use super::OntologyError;
-use crate::config::{AttributeConfig, OntologyConfig};
+use crate::config::OntologyConfig;
 
 /// Leaf types of a world.
 const MOST_LEAVES: u64 = 1000;
 /// Levels of the type tree below its root: with [`MOST_LEAVES`] on each, every node has a [`TypeId`].
 const MOST_LEVELS: usize = 64;
-/// Attributes, and relations, of a world: they are numbered by 16 bits.
-const MOST_PREDICATES: u64 = 65_535;
-/// Values of all attributes together, as many as there may be nouns.
+/// Attributes, and likewise relations: each has an index of 16 bits.
+const MOST_INDICES: u64 = 65_536;
+/// Values of all attributes together.
 const MOST_VALUES: u64 = 1_000_000;
 
-/// Refuses numbers that make no ontology, or more than the ids can tell apart.
+/// Refuses the first number of a configuration that is out of its range.
 pub(super) fn check(config: &OntologyConfig) -> Result<(), OntologyError> {
     let range = |field, expected: &str, found: String| OntologyError::Range {
         field,
@@ -60,6 +60,28 @@ pub(super) fn check(config: &OntologyConfig) -> Result<(), OntologyError> {
             ));
         }
     }
+    let (n_attributes, n_values) = n_attributes(config);
+    if n_attributes > MOST_INDICES || n_values > MOST_VALUES {
+        return Err(range(
+            "attributes",
+            &format!(
+                "at most {MOST_INDICES} attributes with {MOST_VALUES} values in all (each type of a level has count of its own)"
+            ),
+            format!("{n_attributes} attributes with {n_values} values"),
+        ));
+    }
+    let n_relations: u64 = config
+        .relations
+        .iter()
+        .map(|group| u64::from(group.count))
+        .sum();
+    if n_relations > MOST_INDICES {
+        return Err(range(
+            "relations",
+            &format!("at most {MOST_INDICES} in all"),
+            n_relations.to_string(),
+        ));
+    }
     for relation in &config.relations {
         if relation.level > levels || relation.objects_per_subject == 0 {
             return Err(range(
@@ -72,37 +94,6 @@ pub(super) fn check(config: &OntologyConfig) -> Result<(), OntologyError> {
             ));
         }
     }
-    // A level has no more types than there are leaves.
-    let types_at = |level: usize| -> u64 {
-        let above = config.branching.get(..level).unwrap_or_default();
-        above.iter().map(|&n| u64::from(n)).product()
-    };
-    let attributes = |values_each: fn(&AttributeConfig) -> u16| -> u64 {
-        let of_group = |group: &AttributeConfig| {
-            types_at(group.level) * u64::from(group.count) * u64::from(values_each(group))
-        };
-        config.attributes.iter().map(of_group).sum()
-    };
-    let (n_attributes, n_values) = (attributes(|_| 1), attributes(|group| group.values));
-    if n_attributes > MOST_PREDICATES || n_values > MOST_VALUES {
-        return Err(range(
-            "attributes",
-            &format!("at most {MOST_PREDICATES} attributes and {MOST_VALUES} values in all types"),
-            format!("{n_attributes} attributes and {n_values} values"),
-        ));
-    }
-    let n_relations: u64 = config
-        .relations
-        .iter()
-        .map(|relation| u64::from(relation.count))
-        .sum();
-    if n_relations > MOST_PREDICATES {
-        return Err(range(
-            "relations",
-            &format!("at most {MOST_PREDICATES} relations"),
-            n_relations.to_string(),
-        ));
-    }
     if !config.relations.iter().any(|relation| relation.count > 0) || config.attributes.is_empty() {
         return Err(range(
             "relations",
@@ -111,6 +102,26 @@ pub(super) fn check(config: &OntologyConfig) -> Result<(), OntologyError> {
         ));
     }
     Ok(())
+}
+
+/// How many attributes there will be and how many values they have together; counts too large to hold are the largest
+/// number.
+fn n_attributes(config: &OntologyConfig) -> (u64, u64) {
+    let mut total = (0_u64, 0_u64);
+    for group in &config.attributes {
+        let kinds = config.branching[..group.level]
+            .iter()
+            .fold(1_u64, |product, &children| {
+                product.saturating_mul(children.into())
+            });
+        let attributes = kinds.saturating_mul(group.count.into());
+        let values = attributes.saturating_mul(group.values.into());
+        total = (
+            total.0.saturating_add(attributes),
+            total.1.saturating_add(values),
+        );
+    }
+    total
 }
 
 /// The first levels, for messages.
