@@ -78,7 +78,12 @@ fn head(tok: &Path, manifest: &Manifest) -> Result<String> {
         );
     }
     if configuration["show_masked_forms"] == true {
-        text += "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control";
+        let untrained = measured["masked_forms"]["untrained_concepts"].as_array();
+        text += &format!(
+            "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control; {} concepts, which evaluations leave out, have \
+             tokens that no model is trained on",
+            untrained.map_or(0, Vec::len)
+        );
     }
     let trained = plain(&measured["trained_vocab_size"]);
     match SplitIds::of_configuration(configuration)? {
