@@ -26,8 +26,12 @@ impl fmt::Display for Precision {
 pub enum EngineKind {
     /// No intrinsics, no fused multiply-add, `exp` from the `libm` crate: the same bytes on every CPU.
     PortableF32,
+    /// The same with factors rounded to `bf16`: its arithmetic where no instruction has it, the same bytes on every CPU.
+    PortableBf16,
     /// AVX2 with FMA. The same bytes as [`EngineKind::Avx512F32`].
     Avx2F32,
+    /// AVX2 with factors rounded to `bf16`.
+    Avx2Bf16,
     /// AVX-512 F.
     Avx512F32,
     /// AVX-512 BF16 (`vdpbf16ps`): the products of [`EngineKind::AmxBf16`] on CPUs without AMX. On
@@ -51,20 +55,22 @@ pub enum EngineError {
         available: String,
     },
     /// No engine of that precision runs here.
-    #[error("precision {0} needs AMX or AVX-512 BF16, which this CPU lacks; use f32")]
+    #[error("no engine of precision {0} runs on this CPU")]
     NoPrecision(Precision),
     /// No engine has that name.
     #[error(
-        "no engine {0:?}: expected portable-f32, avx2-f32, avx512-f32, avx512-bf16 or amx-bf16"
+        "no engine {0:?}: expected portable-f32, portable-bf16, avx2-f32, avx2-bf16, avx512-f32, avx512-bf16 or amx-bf16"
     )]
     UnknownName(String),
 }
 
 impl EngineKind {
     /// All engines, the most portable first.
-    pub const ALL: [EngineKind; 5] = [
+    pub const ALL: [EngineKind; 7] = [
         EngineKind::PortableF32,
+        EngineKind::PortableBf16,
         EngineKind::Avx2F32,
+        EngineKind::Avx2Bf16,
         EngineKind::Avx512F32,
         EngineKind::Avx512Bf16,
         EngineKind::AmxBf16,
@@ -74,7 +80,9 @@ impl EngineKind {
     pub fn name(self) -> &'static str {
         match self {
             EngineKind::PortableF32 => "portable-f32",
+            EngineKind::PortableBf16 => "portable-bf16",
             EngineKind::Avx2F32 => "avx2-f32",
+            EngineKind::Avx2Bf16 => "avx2-bf16",
             EngineKind::Avx512F32 => "avx512-f32",
             EngineKind::Avx512Bf16 => "avx512-bf16",
             EngineKind::AmxBf16 => "amx-bf16",
@@ -85,16 +93,19 @@ impl EngineKind {
     pub fn precision(self) -> Precision {
         match self {
             EngineKind::PortableF32 | EngineKind::Avx2F32 | EngineKind::Avx512F32 => Precision::F32,
-            EngineKind::Avx512Bf16 | EngineKind::AmxBf16 => Precision::Bf16,
+            EngineKind::PortableBf16
+            | EngineKind::Avx2Bf16
+            | EngineKind::Avx512Bf16
+            | EngineKind::AmxBf16 => Precision::Bf16,
         }
     }
 
     /// Whether this CPU (and, for AMX, this kernel) runs it.
     pub fn is_available(self) -> bool {
         match self {
-            EngineKind::PortableF32 => true,
+            EngineKind::PortableF32 | EngineKind::PortableBf16 => true,
             #[cfg(target_arch = "x86_64")]
-            EngineKind::Avx2F32 => {
+            EngineKind::Avx2F32 | EngineKind::Avx2Bf16 => {
                 is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
             }
             #[cfg(target_arch = "x86_64")]
@@ -127,10 +138,11 @@ impl EngineKind {
         })
     }
 
-    /// The fastest engine of a precision on this CPU.
+    /// The fastest engine of a precision on this CPU. Where it has no instruction for `bf16`, that is one which rounds to it
+    /// and is somewhat slower than `f32`.
     ///
     /// # Errors
-    /// `bf16` where the CPU has neither AMX nor AVX-512 BF16.
+    /// A precision without an engine here; the portable ones run everywhere.
     pub fn fastest_of(precision: Precision) -> Result<EngineKind, EngineError> {
         let mut fastest_first = EngineKind::ALL.into_iter().rev();
         fastest_first
@@ -152,8 +164,8 @@ impl EngineKind {
 
     fn instructions(self) -> &'static str {
         match self {
-            EngineKind::PortableF32 => "nothing",
-            EngineKind::Avx2F32 => "AVX2 and FMA",
+            EngineKind::PortableF32 | EngineKind::PortableBf16 => "nothing",
+            EngineKind::Avx2F32 | EngineKind::Avx2Bf16 => "AVX2 and FMA",
             EngineKind::Avx512F32 => "AVX-512 F, BW, DQ and VL",
             EngineKind::Avx512Bf16 => "AVX-512 F, BW, DQ, VL and BF16",
             EngineKind::AmxBf16 => "AMX-BF16 (allowed by the kernel) and AVX-512 BF16",
@@ -210,9 +222,12 @@ mod tests {
             }
         }
         assert!(EngineKind::fastest().is_available());
-        assert_eq!(
-            EngineKind::fastest_of(Precision::F32).map(EngineKind::precision),
-            Ok(Precision::F32)
-        );
+        for precision in [Precision::F32, Precision::Bf16] {
+            let fastest = EngineKind::fastest_of(precision).unwrap();
+            assert!(fastest.is_available() && fastest.precision() == precision);
+            // The portable one where there is nothing else.
+            let portable = format!("portable-{precision}").parse::<EngineKind>();
+            assert!(portable.unwrap().is_available());
+        }
     }
 }

@@ -18,7 +18,7 @@
 //! written in); `buffer`; `decode` (forward only,
 //! for the scorer).
 //!
-//! Invariants: results are the same to the byte for any number of threads; `portable-f32` gives the
+//! Invariants: results are the same to the byte for any number of threads; the portable engines give the
 //! same bytes on every CPU, and `avx2-f32` the bytes of `avx512-f32`; a sequence's scores do not depend
 //! on what is scored beside it.
 

@@ -88,8 +88,15 @@ impl Trainer {
         let threads = pool.current_num_threads();
         let step: Box<dyn Run> = match engine {
             EngineKind::PortableF32 => Box::new(Step::<Float<Portable>>::new(dimensions, threads)),
+            EngineKind::PortableBf16 => {
+                Box::new(Step::<Float<Portable, true>>::new(dimensions, threads))
+            }
             #[cfg(target_arch = "x86_64")]
             EngineKind::Avx2F32 => Box::new(Step::<Float<crate::lanes::avx2::Avx2>>::new(
+                dimensions, threads,
+            )),
+            #[cfg(target_arch = "x86_64")]
+            EngineKind::Avx2Bf16 => Box::new(Step::<Float<crate::lanes::avx2::Avx2, true>>::new(
                 dimensions, threads,
             )),
             #[cfg(target_arch = "x86_64")]

@@ -182,18 +182,6 @@ impl ModelConfig {
             .sum()
     }
 
-    /// Floating-point operations of one training step a token: 6 a matrix parameter (the tied embedding counts as the
-    /// head), and 12·width·context/2 a layer for causal attention (Chowdhery et al. 2022, appendix B, halved for the mask).
-    pub fn training_flops_per_token(&self, context: usize) -> f64 {
-        let matrices: usize = self
-            .parameters()
-            .iter()
-            .filter(|(_, shape)| shape.len() == 2)
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum();
-        6.0 * matrices as f64 + (6 * self.n_layers * self.attention_width() * context) as f64
-    }
-
     /// The text of `config.json`, as `transformers` and `candle-transformers` read it: `rope_theta` stands at the top
     /// level, since candle looks only there.
     pub fn to_hugging_face(&self) -> String {

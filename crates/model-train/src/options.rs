@@ -181,10 +181,11 @@ pub struct MachineOptions {
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu")]
     pub device: DeviceChoice,
-    /// f32 or bf16 in matrix products [default: what the engine is fastest in]
+    /// f32 or bf16 in matrix products; a CPU without instructions for bf16 rounds to it and multiplies in f32, which is
+    /// no faster [default: what the engine is fastest in]
     #[arg(long, value_name = "f32|bf16", value_parser = precision)]
     pub precision: Option<Precision>,
-    /// auto, reference, portable-f32, avx2-f32, avx512-f32, avx512-bf16 or amx-bf16
+    /// auto, reference, portable-f32, portable-bf16, avx2-f32, avx2-bf16, avx512-f32, avx512-bf16 or amx-bf16
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: EngineChoice,
     /// Directory for prepared text [default: the user's cache directory]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use corpus::tables::{TimingRow, TrainLogRow};
-use lm::SEP;
+use lm::{ModelConfig, SEP};
 use seed::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::engine::Flat;
 use crate::log::Log;
 use crate::options::Configuration;
 use crate::run::{Source, most_nats};
+use crate::tensorboard::Mark;
 
 const MAGIC: &[u8; 8] = b"ivresum1";
 
@@ -34,6 +35,8 @@ pub struct State {
     pub flat: Flat,
     /// The log so far.
     pub log: Log,
+    /// Where TensorBoard's event file ended; none without one.
+    pub events: Option<Mark>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,11 +49,19 @@ struct Header {
     parameters: usize,
     log_rows: usize,
     timing_rows: usize,
+    #[serde(default)]
+    events: Option<Mark>,
 }
 
 const LOG_COLUMNS: usize = 10;
 
 impl State {
+    /// Bytes of the file after so many steps, near enough to plan with (at most 4 KiB too many).
+    pub fn disk_bytes(config: &ModelConfig, steps: u64) -> u64 {
+        let log = 8 * LOG_COLUMNS as u64 * (steps + 1) + 24 * steps;
+        12 * config.n_parameters() as u64 + log + 4096
+    }
+
     /// Writes the state into `directory`.
     ///
     /// # Errors
@@ -64,6 +75,7 @@ impl State {
             parameters: self.flat.parameters.len(),
             log_rows: self.log.rows.len(),
             timing_rows: self.log.timing.len(),
+            events: self.events.clone(),
         })?;
         let numbers = 3 * self.flat.parameters.len();
         let mut bytes =
@@ -364,6 +376,7 @@ fn parse(bytes: &[u8]) -> Result<State> {
                 })
                 .collect(),
         },
+        events: header.events,
     })
 }
 

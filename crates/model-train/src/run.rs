@@ -15,7 +15,7 @@ use crate::jobs::Job;
 use crate::log::{Clock, Log};
 use crate::options::{Configuration, Options};
 use crate::resume::State;
-use crate::tensorboard::Events;
+use crate::tensorboard::{Events, Mark};
 use crate::text::Text;
 use crate::validation::{Validation, ValidationLoss};
 use crate::words::WordTokens;
@@ -111,6 +111,7 @@ impl<'a> Run<'a> {
             mean_loss: None,
             flat: Flat::initial(&Weights::initial(&configuration.model, seed)),
             log: Log::default(),
+            events: None,
         });
         let step = state.flat.steps;
         take_up_checkpoints(&output, &configuration.checkpoints, step)?;
@@ -139,7 +140,7 @@ impl<'a> Run<'a> {
             flat: Some(state.flat),
             configuration,
             output,
-            events: events(options, job)?,
+            events: events(options, job, state.events.as_ref())?,
             engines: state.engines,
             mean_loss: state.mean_loss,
             first_loss: None,
@@ -275,12 +276,14 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Writes what a killed training goes on from.
+    /// Writes what a killed training goes on from; TensorBoard's events up to here are on disk before.
     ///
     /// # Errors
     /// A disk that is full.
-    pub fn save(&self, flat: Flat) -> Result<()> {
+    pub fn save(&mut self, flat: Flat) -> Result<()> {
+        let events = self.events.as_mut().map(Events::mark).transpose()?;
         let state = State {
+            events,
             cursor: Some(self.batches.cursor().clone()),
             engines: self.engines.clone(),
             mean_loss: self.mean_loss,
@@ -383,8 +386,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// TensorBoard's event file, where one is asked for: a directory for each run.
-fn events(options: &Options, job: &Job) -> Result<Option<Events>> {
+/// TensorBoard's event file, where one is asked for: a directory for each run. A resumed training goes on in the file of
+/// the earlier one, if that is there.
+fn events(options: &Options, job: &Job, mark: Option<&Mark>) -> Result<Option<Events>> {
     let Some(directory) = &options.machine.tensorboard else {
         return Ok(None);
     };
@@ -402,7 +406,14 @@ fn events(options: &Options, job: &Job) -> Result<Option<Events>> {
             PathBuf::from(beside)
         }
     };
-    Events::create(&directory).map(Some)
+    let earlier = match mark {
+        Some(mark) => Events::resume(&directory, mark)?,
+        None => None,
+    };
+    match earlier {
+        Some(events) => Ok(Some(events)),
+        None => Events::create(&directory).map(Some),
+    }
 }
 
 /// Loss of a model that knows nothing.

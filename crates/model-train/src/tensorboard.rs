@@ -2,12 +2,13 @@
 //!
 //! Events hold the clock, so they lie where the user says, not in MODEL.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 /// An event file being written.
 pub struct Events {
@@ -15,8 +16,17 @@ pub struct Events {
     file: BufWriter<File>,
 }
 
+/// A place in an event file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The file's name.
+    pub file: String,
+    /// Bytes before the place.
+    pub bytes: u64,
+}
+
 impl Events {
-    /// Begins a file in `directory`; a resumed training writes another beside the first.
+    /// Begins a file in `directory`.
     ///
     /// # Errors
     /// A directory that cannot be written.
@@ -36,6 +46,47 @@ impl Events {
         bytes(&mut version, 3, b"brain.Event:2");
         events.record(&version)?;
         Ok(events)
+    }
+
+    /// Goes on in a file of `directory` at a place where it was saved; what was written behind it, a resumed training
+    /// writes again. None where there is no such file, or not as much of it.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn resume(directory: &Path, mark: &Mark) -> Result<Option<Events>> {
+        let Some(name) = Path::new(&mark.file).file_name() else {
+            return Ok(None);
+        };
+        let path = directory.join(name);
+        let place = || path.display().to_string();
+        let mut file = match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(place),
+        };
+        if file.metadata().with_context(place)?.len() < mark.bytes {
+            return Ok(None);
+        }
+        file.set_len(mark.bytes).with_context(place)?;
+        file.seek(SeekFrom::End(0)).with_context(place)?;
+        Ok(Some(Events {
+            file: BufWriter::new(file),
+            path,
+        }))
+    }
+
+    /// The place behind what was written so far, which is on disk then.
+    ///
+    /// # Errors
+    /// A disk that is full.
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.flush()?;
+        let bytes = self.file.stream_position();
+        let name = self.path.file_name().unwrap_or_default();
+        Ok(Mark {
+            file: name.to_string_lossy().into_owned(),
+            bytes: bytes.with_context(|| self.path.display().to_string())?,
+        })
     }
 
     /// Adds values at a step.
@@ -132,6 +183,42 @@ mod tests {
     #[test]
     fn crc_has_its_check_value() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    /// What was written behind the mark is gone: the file is as if the training had gone on there.
+    #[test]
+    fn a_file_goes_on_at_its_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let length = |events: &Events| std::fs::metadata(&events.path).unwrap().len();
+        let mut events = Events::create(folder.path()).unwrap();
+        events.scalars(1, &[("loss", 1.5)]).unwrap();
+        let mark = events.mark().unwrap();
+        assert_eq!(mark.bytes, length(&events));
+        let kept = std::fs::read(&events.path).unwrap();
+        events.scalars(2, &[("loss", 1.25)]).unwrap();
+        events.flush().unwrap();
+        let event = length(&events) - mark.bytes;
+        drop(events);
+
+        let mut events = Events::resume(folder.path(), &mark).unwrap().unwrap();
+        assert_eq!(length(&events), mark.bytes);
+        for step in [2, 3] {
+            events.scalars(step, &[("loss", 1.0)]).unwrap();
+        }
+        let end = events.mark().unwrap();
+        assert_eq!(end.bytes, mark.bytes + 2 * event);
+        let file = std::fs::read(&events.path).unwrap();
+        assert_eq!(file[..kept.len()], kept);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        // No such file, or not as much of it: another is begun.
+        for (file, bytes) in [("none", 0), (mark.file.as_str(), end.bytes + 1)] {
+            let mark = Mark {
+                file: file.into(),
+                bytes,
+            };
+            assert!(Events::resume(folder.path(), &mark).unwrap().is_none());
+        }
     }
 
     /// Field 1 is a double, field 2 a varint: 300 = 0b10_0101100 → ac 02.

@@ -13,6 +13,7 @@ use crate::engine::{Engine, Flat};
 use crate::inputs::Inputs;
 use crate::jobs::{Job, jobs, require_equal};
 use crate::options::{Configuration, Options};
+use crate::resume::State;
 use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::validation::{Validation, ValidationLoss};
@@ -159,7 +160,7 @@ impl<'a> Stack<'a> {
         let mut step = from;
         while step < until {
             if let Err(interrupted) = check_interrupt() {
-                save(&runs, engine.states()?)?;
+                save(&mut runs, engine.states()?)?;
                 return Err(interrupted.into());
             }
             let rows: Vec<Rows> = runs
@@ -207,7 +208,7 @@ impl<'a> Stack<'a> {
                 }
             }
             if (is_checkpoint || saved.elapsed() > STATE_INTERVAL) && step < until {
-                save(&runs, engine.states()?)?;
+                save(&mut runs, engine.states()?)?;
                 saved = Instant::now();
             }
             if is_checkpoint || is_validation {
@@ -219,7 +220,7 @@ impl<'a> Stack<'a> {
         for (run, state) in runs.iter_mut().zip(&states) {
             run.flat = Some(state.clone());
         }
-        save(&runs, states)?;
+        save(&mut runs, states)?;
         Ok(runs)
     }
 
@@ -309,10 +310,13 @@ fn announce(configuration: &Configuration, runs: &[Run], first: &Run) {
     );
     let checkpoints = configuration.checkpoints.len() as u64 * count;
     let bytes = Checkpoint::disk_bytes(config, first.source.encoder.tokenizer());
+    // The next state is written beside the last one.
+    let states = 2 * count * State::disk_bytes(config, configuration.steps);
     tracing::info!(
-        "{checkpoints} checkpoints of {:.1} MB: {:.1} MB on disk at the end",
+        "{checkpoints} checkpoints of {:.1} MB: {:.1} MB on disk at the end, and up to {:.1} MB more while training, to resume from",
         bytes as f64 / 1e6,
         (checkpoints * bytes) as f64 / 1e6,
+        states as f64 / 1e6,
     );
 }
 
@@ -327,8 +331,8 @@ fn validate(runs: &[Run], engine: &mut Engine) -> Result<Vec<ValidationLoss>> {
     Validation::losses(&each, engine)
 }
 
-fn save(runs: &[Run], states: Vec<Flat>) -> Result<()> {
-    runs.iter()
+fn save(runs: &mut [Run], states: Vec<Flat>) -> Result<()> {
+    runs.iter_mut()
         .zip(states)
         .try_for_each(|(run, state)| run.save(state))
 }

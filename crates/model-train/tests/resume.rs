@@ -97,6 +97,55 @@ fn damaged_checkpoints_are_refused_or_written_again() {
     }
 }
 
+/// Steps of the events in a file: length, checksum, event, checksum. An event begins with its time (9 bytes), then its
+/// step as a varint; the first has none, but the format's version.
+fn event_steps(path: &Path) -> Vec<u64> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut rest = &bytes[..];
+    let mut steps = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk::<8>() {
+        let (event, behind) = behind[4..].split_at(u64::from_le_bytes(*length) as usize);
+        rest = &behind[4..];
+        if event[9] == 2 << 3 {
+            let digits = event[10..].iter().scan(true, |goes_on, byte| {
+                let is_digit = *goes_on;
+                *goes_on = byte & 128 != 0;
+                is_digit.then_some(u64::from(byte & 127))
+            });
+            steps.push(
+                digits
+                    .zip(0..)
+                    .map(|(digit, place)| digit << (7 * place))
+                    .sum(),
+            );
+        }
+    }
+    steps
+}
+
+/// Killed somewhere behind the last state, when events behind it were already written: each step stands there once.
+#[test]
+fn a_resumed_event_file_has_every_step_once() {
+    let lab = Lab::new();
+    let flags =
+        "--max-steps 2000 --checkpoints 8 --validation-every 3 --tensorboard events --quiet";
+    let mut child = lab.command("m", flags).spawn().unwrap();
+    let count = || std::fs::read_dir(lab.at("m.partial/checkpoints")).map_or(0, Iterator::count);
+    // Step 159 of 2000, and some steps more.
+    while count() < 6 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!lab.at("m").exists(), "it was killed before it ended");
+    lab.succeed("m", &format!("{flags} --resume"));
+    let files = std::fs::read_dir(lab.at("events")).unwrap();
+    let files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(event_steps(&files[0]), (0..=2000).collect::<Vec<u64>>());
+}
+
 /// A kill between the first checkpoint and its seal, when no state was saved yet.
 #[test]
 fn a_first_checkpoint_without_a_seal_is_written_again() {

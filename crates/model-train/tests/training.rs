@@ -20,6 +20,10 @@ fn a_training_leaves_a_whole_model() {
     // Not on a terminal: plain lines, of which the disk to be taken and the engine come first.
     assert!(told.contains("6 checkpoints of 0.1 MB: 0."), "{told}");
     assert!(
+        told.contains(" MB more while training, to resume from"),
+        "{told}"
+    );
+    assert!(
         told.contains("engine avx")
             || told.contains("engine portable")
             || told.contains("engine amx"),
@@ -86,6 +90,10 @@ fn the_same_bytes_for_any_number_of_threads() {
     for flags in [
         "--max-steps 20",
         "--max-steps 12 --bpe-dropout 0.2 --budget-mode equal-tokens",
+        "--max-steps 6 --engine portable --precision f32",
+        "--max-steps 6 --precision bf16",
+        // candle divides a product's rows and columns between threads, never its sums.
+        "--max-steps 6 --engine reference",
     ] {
         for threads in [1, 2, 5] {
             lab.succeed(
@@ -207,6 +215,43 @@ fn what_does_not_belong_together_is_refused() {
     assert_eq!(usage.status.code(), Some(2));
     std::fs::write(lab.at("tok/tokenizer.json"), "{}").unwrap();
     assert!(lab.refusal("m", flags).contains("tokenizer.json"));
+}
+
+/// `--cache` inside LANG or TOK, and a user's cache directory that is there.
+#[test]
+fn a_cache_inside_what_is_read_is_refused() {
+    let lab = Lab::new();
+    let train = |cache: &str, home: &str| {
+        let flags = "--lang lang --tok tok --out m --max-steps 1 --size tiny --batch-size 1 -q";
+        Command::new(env!("CARGO_BIN_EXE_model-train"))
+            .current_dir(lab.directory.path())
+            .args(flags.split(' ').chain(cache.split_whitespace()))
+            .env("XDG_CACHE_HOME", lab.at(home))
+            .env_remove("RUST_LOG")
+            .output()
+            .unwrap()
+    };
+    for (cache, home, inside) in [
+        ("--cache lang/cache", "home", "lang"),
+        ("--cache lang", "home", "lang"),
+        ("--cache tok/new/cache", "home", "tok"),
+        ("", "lang", "lang"),
+    ] {
+        let output = train(cache, home);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let expected = format!("expected a cache outside {inside}, which a training only reads");
+        assert!(text.contains(&expected), "{text}");
+    }
+    let output = train("", "home");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let kept = std::fs::read_dir(lab.at("home/in-vitro-lab")).unwrap();
+    assert_eq!(kept.count(), 1, "the prepared text");
+    for (name, files) in [("lang", 5), ("tok", 3)] {
+        // with manifest.json and run.json
+        assert_eq!(std::fs::read_dir(lab.at(name)).unwrap().count(), files);
+    }
 }
 
 /// The reference engine and the hand-written one train the same model.

@@ -140,18 +140,17 @@ mod tests {
     use crate::algorithm::{Algorithm, train};
     use crate::lexicon::tests::{diverging_affix, noun};
 
-    /// Masked ab → ax, cd → yd; unmasked ef → ef; cut into letters (and the mark ▁, of no characters). B text states
-    /// ef 20 times, A text ab 30 times.
-    fn small_table(split: SplitIds) -> Vec<BridgeRow> {
-        let lexicon = Lexicon::new(vec![
-            noun(0, Language::Majority, "ab", true),
-            noun(0, Language::Minority, "ax", true),
-            noun(1, Language::Majority, "cd", true),
-            noun(1, Language::Minority, "yd", true),
-            noun(2, Language::Majority, "ef", false),
-            noun(2, Language::Minority, "ef", false),
-        ]);
-        let letters: BTreeSet<char> = ".abcdefxy".chars().collect();
+    /// The rows of nouns (A-form, B-form, masked) of one type, cut into letters (and the mark ▁, of no characters). B
+    /// text states the last noun 20 times, A text the first one 30 times.
+    fn table(nouns: [(&str, &str, bool); 3], split: SplitIds) -> Vec<BridgeRow> {
+        let rows = (0..).zip(nouns).flat_map(|(concept, (a, b, masked))| {
+            [
+                noun(concept, Language::Majority, a, masked),
+                noun(concept, Language::Minority, b, masked),
+            ]
+        });
+        let lexicon = Lexicon::new(rows.collect());
+        let letters: BTreeSet<char> = ".abcdefgxyz".chars().collect();
         let (tokenizer, _) = train(Algorithm::Char, &[], &letters, None).unwrap();
         let tokenizer = match split {
             SplitIds::None => tokenizer,
@@ -162,13 +161,18 @@ mod tests {
             let words = [(word.to_owned(), count)];
             segmenter.text(&words, language).unwrap().occurrences
         };
-        let minority = text("ef", 20, Language::Minority);
-        let majority = text("ab", 30, Language::Majority);
+        let minority = text(nouns[2].1, 20, Language::Minority);
+        let majority = text(nouns[0].0, 30, Language::Majority);
         let all = minority.iter().zip(majority).map(|(b, a)| a + b).collect();
         let occurrences = Occurrences { minority, all };
         let rows = bridges(&lexicon, &segmenter, &occurrences, 20).unwrap();
         assert_eq!(rows.len(), 3);
         rows
+    }
+
+    fn small_table(split: SplitIds) -> Vec<BridgeRow> {
+        let nouns = [("ab", "ax", true), ("cd", "yd", true), ("ef", "ef", false)];
+        table(nouns, split)
     }
 
     fn near(value: f64, hand: f64) {
@@ -205,6 +209,36 @@ mod tests {
         near(rows[2].identifiability, 1.0);
         near(rows[2].seen_coverage_minority, 1.0);
         assert_eq!(rows[2].condition, Condition::Minority);
+    }
+
+    /// Forms that overlap by chance, cut into letters.
+    ///
+    /// abx: abc has a and b, 2 of 3 characters; ade has a, 1 of 3, and fg none: m̄ = 1/6, (2/3 − 1/6) / (5/6) = 3/5.
+    /// yaz: ade has a, 1 of 3; abc has a, 1 of 3, and fg none: m̄ = 1/6, (1/3 − 1/6) / (5/6) = 1/5.
+    /// fg: neither abc nor ade has a letter of it: m̄ = 0.
+    ///
+    /// In order, with the mark ▁: abx has 3 of 4 with abc; 2 of 4 with ade and 1 of 4 with fg, mean 3/8:
+    /// (3/4 − 3/8) / (5/8) = 3/5. yaz has 2 of 4 with ade; 2 of 4 with abc and 1 of 4 with fg: (1/2 − 3/8) / (5/8) = 1/5.
+    /// fg has 3 of 3; 1 of 4 with abc and with ade: (1 − 1/4) / (3/4) = 1.
+    #[test]
+    fn what_unrelated_forms_share_by_chance_is_taken_off() {
+        let nouns = [
+            ("abc", "abx", true),
+            ("ade", "yaz", true),
+            ("fg", "fg", false),
+        ];
+        let hand = [
+            (2.0 / 3.0, 0.6, 0.75, 0.6),
+            (1.0 / 3.0, 0.2, 0.5, 0.2),
+            (1.0, 1.0, 1.0, 1.0),
+        ];
+        let rows = table(nouns, SplitIds::None);
+        for (row, (mass, mass_corrected, order, order_corrected)) in rows.iter().zip(hand) {
+            near(row.shared_mass, mass);
+            near(row.shared_mass_corrected, mass_corrected);
+            near(row.ordered, order);
+            near(row.ordered_corrected, order_corrected);
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! B†: forms that no training text states. By default the tokenizer does not see them either, and
-//! a LANG whose minority text holds one is refused. `--show-masked-forms` shows them, as a control. Another control is a
-//! LANG made with `--b-unmasked`, whose text states them, to tokenizer and model alike.
+//! a LANG whose minority text holds one is refused. `--show-masked-forms` shows them, as a control. A form may then be
+//! cut into tokens that no model is ever trained on, and what a model makes of those says nothing of transfer: the
+//! manifest names these concepts ([`untrained`]), and evaluations leave them out. Another control is a LANG made with
+//! `--b-unmasked`, whose text states them, to tokenizer and model alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +12,7 @@ use corpus::Language;
 use serde_json::{Value, json};
 
 use crate::lexicon::Lexicon;
+use crate::segmentation::Segmenter;
 use crate::word_counts::{LanguageCounts, words_of};
 
 /// Checks that minority text states no masked form, identical to its A-form or not.
@@ -53,6 +56,27 @@ pub fn shown(lexicon: &Lexicon, counts: &LanguageCounts) -> LanguageCounts {
         majority: counts.majority.clone(),
         minority: minority.into_iter().collect(),
     }
+}
+
+/// Masked concepts of which some B-form, in whatever inflection, holds a token that occurs fewer than `least` times in the
+/// models' training text. `occurrences[id]`: how often a token occurs there.
+///
+/// # Errors
+/// A form that the tokenizer refuses.
+pub fn untrained(
+    lexicon: &Lexicon,
+    segmenter: &Segmenter,
+    occurrences: &[u64],
+    least: u64,
+) -> Result<BTreeSet<u32>> {
+    let mut concepts = BTreeSet::new();
+    for pair in lexicon.pairs().iter().filter(|pair| pair.minority.masked) {
+        let ids = segmenter.ids(&pair.minority.form, Language::Minority)?;
+        if ids.iter().any(|id| occurrences[*id as usize] < least) {
+            concepts.insert(pair.minority.concept);
+        }
+    }
+    Ok(concepts)
 }
 
 /// What the manifest's `measured` says of B†. `in_minority_text` is 0, or training would have been
@@ -115,6 +139,29 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("\"kelu\" (concept 0) 2 times"), "{error}");
+    }
+
+    /// kelu was shown and is one token; mipo was not and is cut into ▁ m i p o.
+    #[test]
+    fn concepts_with_a_token_that_no_model_is_trained_on_are_named() {
+        use crate::algorithm::{Algorithm, train};
+        let lexicon = lexicon();
+        let letters: BTreeSet<char> = ".aeiklmnopstu".chars().collect();
+        let untrained = |words: &[(&str, u64)], text: &[(&str, u64)], least| -> Vec<u32> {
+            let words: Vec<_> = words.iter().map(|(w, c)| ((*w).to_owned(), *c)).collect();
+            let text: Vec<_> = text.iter().map(|(w, c)| ((*w).to_owned(), *c)).collect();
+            let (tokenizer, _) = train(Algorithm::Word, &words, &letters, None).unwrap();
+            let segmenter = Segmenter::new(Algorithm::Word, tokenizer, lm::SplitIds::None);
+            let text = segmenter.text(&text, Language::Minority).unwrap();
+            let found = super::untrained(&lexicon, &segmenter, &text.occurrences, least).unwrap();
+            found.into_iter().collect()
+        };
+        // A text that says mipo 3 times, as no LANG does, trains its letters; ▁kelu occurs only where kelu does. Unmasked
+        // sanu occurs nowhere either, but is no B† form.
+        let shown = [("kelu", 6)];
+        assert_eq!(untrained(&shown, &[("mipo", 3)], 1), [0]);
+        assert_eq!(untrained(&shown, &[("mipo", 3)], 4), [0, 1]);
+        assert!(untrained(&shown, &[("mipo", 3), ("kelu", 1)], 1).is_empty());
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub struct TrainFlags {
     #[arg(long, value_name = "REGIME", default_value_t = Regime::Proportional)]
     pub regime: Regime,
     /// Control: show the tokenizer the masked forms (B†), each as often as B would state it at the
-    /// rate at which A states its A-form, at least once. Models never see them
+    /// rate at which A states its A-form, at least once. Models never see them; transfer-eval leaves out
+    /// the concepts whose forms hold a token that occurs fewer than --seen-at-least times in their text
     #[arg(long)]
     pub show_masked_forms: bool,
     /// Control: give every token but the special ones a second id, its twin. language: B texts take the

@@ -78,7 +78,12 @@ fn head(tok: &Path, manifest: &Manifest) -> Result<String> {
         );
     }
     if configuration["show_masked_forms"] == true {
-        text += "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control";
+        let untrained = measured["masked_forms"]["untrained_concepts"].as_array();
+        text += &format!(
+            "\n  THE TOKENIZER SAW B† FORMS (--show-masked-forms): a control; {} concepts, which evaluations leave out, have \
+             tokens that no model is trained on",
+            untrained.map_or(0, Vec::len)
+        );
     }
     let of_masked = &measured["masked_forms"];
     if of_masked["stated_by_minority"] == true {

@@ -100,6 +100,17 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     };
     // Occurrences of both copies of an id together where documents are split.
     let bridges = bridges(&lexicon, &segmenter, &occurrences, flags.seen_at_least)?;
+    let mut masked = masked_forms::to_json(
+        &lexicon,
+        &counts,
+        flags.show_masked_forms,
+        lang.manifest().states_masked(),
+    );
+    if flags.show_masked_forms {
+        let least = flags.seen_at_least;
+        let untrained = masked_forms::untrained(&lexicon, &segmenter, &occurrences.all, least)?;
+        masked["untrained_concepts"] = json!(untrained);
+    }
     command::check_interrupt()?;
 
     corpus::write_file(&output.path("tokenizer.json"), text.as_bytes())?;
@@ -116,12 +127,7 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
         "filled": requested.is_none_or(|requested| n_tokens == requested),
         "mix": mixture.to_json(),
         "text": word_counts::to_json(&counts),
-        "masked_forms": masked_forms::to_json(
-            &lexicon,
-            &counts,
-            flags.show_masked_forms,
-            lang.manifest().states_masked(),
-        ),
+        "masked_forms": masked,
     }))?;
     command::print(flags.out.display())
 }

@@ -3,6 +3,7 @@
 //! Metrics read files alone: probes, lexicon and (for oracle references) bridges; scores, validation scores, samples,
 //! continuations and alignment. So they can be computed again, with other resamples or by other hands.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +30,9 @@ pub struct Evidence {
     pub nouns: Nouns,
     /// Oracle references; empty where no tokenizer was given.
     pub bridges: Vec<BridgeRow>,
+    /// Where the tokenizer saw B†: masked concepts that are left out of all these, since no model is trained on some of
+    /// their tokens.
+    pub untrained: Option<BTreeSet<u32>>,
     /// Words generated a cloze.
     pub draws: u32,
     /// Seed and number of resamples.

@@ -126,14 +126,13 @@ pub fn evaluate(
         Begin::Fresh(output) | Begin::Resumed(output) => output,
     };
     let tokenizer = inputs.tokenizer()?;
-    let (items, nouns) = inputs::items(&inputs.lang)?;
-    let evidence = Evidence {
-        items,
-        nouns,
-        bridges: inputs::bridges(&inputs.tok)?,
-        draws: settings.draws,
-        bootstrap: settings.bootstrap(),
-    };
+    let evidence = inputs::evidence(&inputs.lang, &inputs.tok, settings)?;
+    if let Some(untrained) = &evidence.untrained {
+        tracing::warn!(
+            "the tokenizer saw masked forms: metrics leave out {} masked concepts that hold a token which the model's text lacks",
+            untrained.len()
+        );
+    }
     let encoder = Encoder::new(&tokenizer, inputs.split_ids()?, Seed(settings.seed))?;
     let steps = record(inputs, settings, manner, &evidence, &encoder, &mut output)?;
     publish(inputs, manner, &evidence, &steps, output)
@@ -326,6 +325,9 @@ fn publish(
     // Whoever has this directory alone shall not take a ceiling for transfer.
     if inputs.lang.manifest().states_masked() {
         measured["b_unmasked"] = true.into();
+    }
+    if let Some(untrained) = &evidence.untrained {
+        measured["untrained_concepts_left_out"] = json!(untrained);
     }
     let fingerprint = output.publish(measured)?;
     tracing::debug!(

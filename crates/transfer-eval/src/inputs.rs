@@ -1,11 +1,13 @@
 //! The directories that an evaluation reads, checked to belong together.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use corpus::tables::{BridgeRow, LexiconRow, MetricRow, ProbeRow, ScoreRow, SegmentationRow};
 use corpus::{Input, Language, Stage, Table, read_rows, scan_documents};
 use lm::{Checkpoint, SplitIds, Tokenizer};
+use serde::Deserialize;
 
 use crate::aggregate::Evidence;
 use crate::evaluate::Settings;
@@ -120,6 +122,46 @@ pub fn items(lang: &Input) -> Result<(Items, Nouns)> {
     Ok((items, nouns))
 }
 
+/// What metrics are read against. Where the tokenizer saw B†, it may cut a form into tokens that no model is trained on,
+/// whose scores say nothing of transfer: those concepts, which TOK names, are left out of items, pairs and bridges.
+///
+/// # Errors
+/// Damaged files; a TOK that saw B† and does not name them.
+pub fn evidence(lang: &Input, tok: &Input, settings: &Settings) -> Result<Evidence> {
+    let (mut items, mut nouns) = items(lang)?;
+    let mut bridges = bridges(tok)?;
+    let untrained = untrained_concepts(tok)?;
+    if let Some(untrained) = &untrained {
+        items.leave_out(untrained);
+        nouns.leave_out(untrained);
+        bridges.retain(|row| !untrained.contains(&row.concept));
+    }
+    Ok(Evidence {
+        items,
+        nouns,
+        bridges,
+        untrained,
+        draws: settings.draws,
+        bootstrap: settings.bootstrap(),
+    })
+}
+
+/// The concepts that metrics leave out where the tokenizer saw B†; `None` where it did not.
+fn untrained_concepts(tok: &Input) -> Result<Option<BTreeSet<u32>>> {
+    let manifest = tok.manifest();
+    if manifest.configuration["show_masked_forms"] != true {
+        return Ok(None);
+    }
+    let named = &manifest.measured["masked_forms"]["untrained_concepts"];
+    let concepts = BTreeSet::deserialize(named).with_context(|| {
+        format!(
+            "{}: manifest.json: the tokenizer saw masked forms; expected measured.masked_forms.untrained_concepts, found {named}; train it again with tok-train",
+            tok.path().display()
+        )
+    })?;
+    Ok(Some(concepts))
+}
+
 /// TOK's bridges.
 pub fn bridges(tok: &Input) -> Result<Vec<BridgeRow>> {
     Ok(read_rows(&tok.file(BridgeRow::FILE)?)?)
@@ -184,14 +226,7 @@ impl Evaluated {
             self.input("lang", Stage::Lang, lang)?,
             self.input("tok", Stage::Tok, tok)?,
         );
-        let (items, nouns) = items(&lang)?;
-        Ok(Evidence {
-            items,
-            nouns,
-            bridges: bridges(&tok)?,
-            draws: self.settings.draws,
-            bootstrap: self.settings.bootstrap(),
-        })
+        evidence(&lang, &tok, &self.settings)
     }
 
     /// What is shown of a concept; directories as in [`Evaluated::evidence`].

@@ -7,11 +7,11 @@
 //! - A [`Cloze`] has n candidates, the same sentence with each form; the gold one must rank first.
 //! - A ladder has its rungs as candidates and no gold.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Result, bail, ensure};
 use corpus::tables::ProbeRow;
-use corpus::{Condition, ProbeSet, ProbeStage};
+use corpus::{Condition, Language, ProbeSet, ProbeStage};
 
 use crate::lexicon::Nouns;
 
@@ -140,6 +140,27 @@ impl Items {
             self.beyond.insert(cloze.row, sentences.collect());
         }
         Ok(())
+    }
+
+    /// Leaves out B's items that ask for one of these concepts. Their sentences are scored all the same, and as
+    /// candidates of other items they stay; nothing is generated for them.
+    pub fn leave_out(&mut self, concepts: &BTreeSet<u32>) {
+        let Items {
+            probes,
+            alternatives,
+            clozes,
+            ..
+        } = self;
+        let stays = |row: usize| {
+            let probe = &probes[row];
+            let is_out = probe.concept.is_some_and(|own| concepts.contains(&own));
+            probe.language == Language::Majority || !is_out
+        };
+        clozes.retain(|cloze| stays(cloze.row));
+        alternatives.retain(|item| match item.rows {
+            AlternativeRows::Single(row) => stays(row),
+            AlternativeRows::Crossed(one, other) => stays(one) && stays(other),
+        });
     }
 
     /// The probe behind a cloze.
@@ -324,6 +345,31 @@ mod tests {
         assert_eq!(found, [(1, 1, false), (0, 2, true)]);
         assert_eq!(items.groups, [vec![3], vec![4]]);
         assert_eq!(items.item_of, [0, 1, 1, 3, 4]);
+    }
+
+    /// Concepts: cloze 0 asks for 0, cloze 1 for 1, the same in A for 1; the crossed item is of 0 and 1, the single of 0.
+    #[test]
+    fn items_of_concepts_are_left_out_in_b_alone() {
+        let mut rows = vec![
+            cloze_row(0, "g", "x {} .", &["u", "v"], 0),
+            cloze_row(1, "g", "y {} .", &["u", "v"], 1),
+            cloze_row(2, "h", "z {} .", &["u", "v"], 1),
+        ];
+        rows[2].language = Language::Majority;
+        rows.extend(crossed_rows(3, "c", ["x u .", "x v .", "y u .", "y v ."]));
+        rows.push(pair_row(5, "order", ["a b .", "b a ."]));
+        for (row, concept) in [(3, 0), (4, 1), (5, 0)] {
+            rows[row].concept = Some(concept);
+        }
+        let mut items = Items::new(rows).unwrap();
+        items.leave_out(&BTreeSet::from([1]));
+        let clozes: Vec<usize> = items.clozes.iter().map(|cloze| cloze.row).collect();
+        assert_eq!(clozes, [0, 2]);
+        let alternatives: Vec<_> = items.alternatives.iter().map(|item| item.rows).collect();
+        assert_eq!(alternatives, [AlternativeRows::Single(5)]);
+        // scored and calibrated as before
+        assert_eq!(items.probes.len(), 6);
+        assert_eq!(items.groups, [vec![0, 1], vec![2]]);
     }
 
     fn refusal(rows: Vec<ProbeRow>) -> String {

@@ -1,6 +1,6 @@
 //! Noun forms: which concept each names, in which condition, and how frequent it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use corpus::tables::{LexiconRow, conditions};
@@ -108,6 +108,11 @@ impl Nouns {
     /// Every noun's form in the noun's language and inflection, by concept.
     pub fn paradigm(&self, noun: Noun) -> &[String] {
         self.paradigms.get(noun.paradigm).map_or(&[], Vec::as_slice)
+    }
+
+    /// Leaves these concepts' pairs out.
+    pub fn leave_out(&mut self, concepts: &BTreeSet<u32>) {
+        self.pairs.retain(|pair| !concepts.contains(&pair.concept));
     }
 
     /// Uninflected form pairs, by concept.

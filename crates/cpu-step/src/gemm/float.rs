@@ -1,22 +1,25 @@
-//! Products of `f32`, for any lanes.
+//! Products of `f32`, for any lanes; and those of `bf16` where no instruction has them.
 //!
 //! C is computed tile by tile: up to `TILE_ROWS` rows by `TILE_VECTORS · 16` columns stay in registers
 //! while the sum runs over the inner index. `multiply` broadcasts elements of A straight from the
 //! activations, along their rows; `outer`, which needs them across the rows, packs both factors first.
+//!
+//! In `bf16` both factors are rounded and stay `f32`: the product of two of 8 bits is exact, and the sums are `f32` as
+//! those of `vdpbf16ps` and AMX are. So the numbers are theirs but for the order of the sums.
 
 use std::marker::PhantomData;
 
 use super::{Engine, Scratch, Shape, Source, Write};
-use crate::buffer::{PANEL, Rows, RowsMut};
+use crate::buffer::{Buffer, PANEL, Rows, RowsMut};
 use crate::lanes::{LANES, Lanes};
 
 /// Inner indices of one pass: a panel of B of that height (32 KiB) stays in the first cache.
 const INNER_BLOCK: usize = 256;
 
-/// The `f32` engine on lanes `V`.
-pub(crate) struct Float<V>(PhantomData<V>);
+/// The engine on lanes `V`, of `f32` or, where `BF16`, of factors rounded to `bf16`.
+pub(crate) struct Float<V, const BF16: bool = false>(PhantomData<V>);
 
-impl<V: Lanes> Engine for Float<V> {
+impl<V: Lanes, const BF16: bool> Engine for Float<V, BF16> {
     type Lanes = V;
     type Packed = f32;
 
@@ -36,6 +39,9 @@ impl<V: Lanes> Engine for Float<V> {
                         Source::Inner(b) => copy::<V>(b, start, width, packed),
                         Source::Outer(b) => transpose(b.at(start, 0), width, inner, packed),
                     }
+                    if BF16 {
+                        round(packed);
+                    }
                 }
             },
         );
@@ -48,7 +54,7 @@ impl<V: Lanes> Engine for Float<V> {
         b: &[f32],
         packed_inner: usize,
         shape: Shape,
-        _: &mut Scratch<f32>,
+        scratch: &mut Scratch<f32>,
     ) {
         let Shape {
             rows,
@@ -57,6 +63,11 @@ impl<V: Lanes> Engine for Float<V> {
         } = shape;
         assert!(a.holds(rows, inner) && c.holds(rows, columns) && inner <= packed_inner);
         assert!(b.len() >= Self::packed_len(packed_inner, columns));
+        let a = if BF16 {
+            rounded(a, rows, inner, &mut scratch.a)
+        } else {
+            a
+        };
         let b = Operand {
             at: b.as_ptr(),
             panel: packed_inner * PANEL,
@@ -84,6 +95,9 @@ impl<V: Lanes> Engine for Float<V> {
         let bands = rows.div_ceil(V::TILE_ROWS);
         let packed_a = scratch.a.reserve(bands * inner * LANES);
         pack_bands::<V>(a, rows, inner, packed_a);
+        if BF16 {
+            round(packed_a);
+        }
         let b = Operand {
             at: packed_b.as_ptr(),
             panel: inner * PANEL,
@@ -91,6 +105,24 @@ impl<V: Lanes> Engine for Float<V> {
         };
         unsafe { product::<V, true>(c, write, Rows::new(packed_a, 0), b, shape) }
     }
+}
+
+/// To the nearest `bf16`, ties to even; what is no number stays none.
+fn round(values: &mut [f32]) {
+    for value in values.iter_mut().filter(|value| !value.is_nan()) {
+        let bits = value.to_bits();
+        *value = f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000);
+    }
+}
+
+/// A copy of `[rows, inner]`, rounded.
+fn rounded<'a>(a: Rows<'_>, rows: usize, inner: usize, memory: &'a mut Buffer<f32>) -> Rows<'a> {
+    let copy = &mut memory.reserve(rows * inner)[..rows * inner];
+    for (row, copy) in copy.chunks_exact_mut(inner).enumerate() {
+        copy.copy_from_slice(a.row(row, inner));
+    }
+    round(copy);
+    Rows::new(copy, inner)
 }
 
 /// `packed[band, k, i] = a[k, first row of the band + i]`, a band of rows being those of one tile.
@@ -297,5 +329,80 @@ unsafe fn registers<V: Lanes, const ROWS: usize, const VECTORS: usize, const OUT
                 sum.store_first(c.wrapping_add(i * c_stride + j * LANES), valid);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lanes::portable::Portable;
+
+    /// Between 1 and 2 a bf16 has steps of 2⁻⁷. 1 + 2⁻⁸ lies between 1 and 1 + 2⁻⁷, of which 1 is even; 1 + 3 · 2⁻⁸
+    /// between 1 + 2⁻⁷ and 1 + 2 · 2⁻⁷, of which the latter is.
+    #[test]
+    fn rounds_to_the_nearest_and_ties_to_even() {
+        let step = 0.007_812_5;
+        let mut values = [
+            1.0,
+            1.0 + 0.5 * step,
+            1.0 + 0.5 * step + f32::EPSILON,
+            -1.0 - 1.5 * step,
+            f32::MAX,
+            f32::NEG_INFINITY,
+            0.0,
+            f32::NAN,
+        ];
+        round(&mut values);
+        let expected = [
+            1.0,
+            1.0,
+            1.0 + step,
+            -1.0 - 2.0 * step,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            0.0,
+        ];
+        assert_eq!(values[..7], expected);
+        assert!(values[7].is_nan());
+    }
+
+    const STRIDE: usize = 48;
+    const SHAPE: Shape = Shape {
+        rows: 19,
+        inner: 23,
+        columns: 37,
+    };
+
+    fn both<const BF16: bool>(a: &[f32], b: &[f32]) -> [Vec<f32>; 2] {
+        type Products<const BF16: bool> = Float<Portable, BF16>;
+        let (a, b) = (Rows::new(a, STRIDE), Rows::new(b, STRIDE));
+        let Shape { inner, columns, .. } = SHAPE;
+        let mut scratch = Scratch::new();
+        let mut packed = vec![0.0; Products::<BF16>::packed_len(inner, columns)];
+        Products::<BF16>::pack(Source::Inner(b), inner, columns, &mut packed);
+        let [mut multiplied, mut outer] = [(); 2].map(|()| vec![0.0; 64 * STRIDE]);
+        let c = RowsMut::new(&mut multiplied, STRIDE);
+        Products::<BF16>::multiply(c, Write::Replace, a, &packed, inner, SHAPE, &mut scratch);
+        let c = RowsMut::new(&mut outer, STRIDE);
+        Products::<BF16>::outer(c, Write::Replace, a, b, SHAPE, &mut scratch);
+        [multiplied, outer]
+    }
+
+    /// Products of numbers that are no bf16, against f32 products of the same numbers rounded beforehand, to the bit.
+    #[test]
+    fn products_are_those_of_rounded_factors() {
+        let numbers = |salt: usize| -> Vec<f32> {
+            let number = |i: usize| ((i * salt) % 101) as f32 * 0.37 - 17.0;
+            (0..64 * STRIDE).map(number).collect()
+        };
+        let nearest = |numbers: &[f32]| {
+            let mut rounded = numbers.to_vec();
+            round(&mut rounded);
+            rounded
+        };
+        let (a, b) = (numbers(31), numbers(57));
+        let found = both::<true>(&a, &b);
+        assert!(found == both::<false>(&nearest(&a), &nearest(&b)));
+        assert!(found != both::<false>(&a, &b));
     }
 }

@@ -250,6 +250,12 @@ fn choices_that_cannot_be_are_refused() {
             .unwrap_err()
             .contains("expected auto, reference, portable-f32")
     );
+    // Either precision is had on any CPU.
+    for precision in [Precision::F32, Precision::Bf16] {
+        let states = std::slice::from_ref(&state);
+        let engine = Engine::new(EngineChoice::Auto, Some(precision), cpu, &config, states, 1);
+        assert!(engine.unwrap().name().ends_with(&precision.to_string()));
+    }
     // Heads of another width are left to the reference.
     let state_wide = Flat::initial(&Weights::initial(&wide, Seed(0)));
     let engine = Engine::new(EngineChoice::Auto, None, cpu, &wide, &[state_wide], 1).unwrap();

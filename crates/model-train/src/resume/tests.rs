@@ -40,6 +40,10 @@ fn a_state_is_read_back_and_damage_is_seen() {
                 seconds: 0.5,
             }],
         },
+        events: Some(Mark {
+            file: "events.out.tfevents.1".into(),
+            bytes: 40,
+        }),
     };
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(State::read(directory.path()).unwrap(), None);
@@ -72,6 +76,7 @@ fn counts_whose_products_wrap_are_seen() {
             steps: 0,
         },
         log: Log::default(),
+        events: None,
     };
     state.write(directory.path()).unwrap();
     let bytes = std::fs::read(path(directory.path())).unwrap();
@@ -95,4 +100,58 @@ fn counts_whose_products_wrap_are_seen() {
         bytes.extend(checksum.as_bytes());
         assert_eq!(parse(&bytes).unwrap_err().to_string(), "another length");
     }
+}
+
+/// After 5 steps of a model with 4 · 3 + 1 · (4 · 3 · 4 + 3 · 3 · 5 + 2 · 3) + 3 parameters.
+#[test]
+fn the_size_on_disk_is_told_beforehand() {
+    let config = ModelConfig {
+        vocab_size: 4,
+        d_model: 3,
+        n_layers: 1,
+        n_heads: 2,
+        d_head: 2,
+        d_ff: 5,
+        ..ModelConfig::of_size(lm::Size::Tiny, 4, 8)
+    };
+    let parameters = 12 + (48 + 45 + 6) + 3;
+    assert_eq!(config.n_parameters(), parameters);
+    let row = TrainLogRow {
+        step: 0,
+        tokens_seen: 0,
+        chars_seen: 0,
+        loss_nats: 1.0,
+        lr: 0.0,
+        gradient_norm: 0.0,
+        validation_nats_majority: None,
+        validation_nats_minority: None,
+        validation_bits_per_char_majority: None,
+        validation_bits_per_char_minority: None,
+    };
+    let timing = TimingRow {
+        step: 1,
+        tokens_per_second: 1.0,
+        seconds: 1.0,
+    };
+    let state = State {
+        cursor: None,
+        engines: vec!["portable-f32".into()],
+        mean_loss: Some(1.0),
+        flat: Flat {
+            parameters: vec![0.0; parameters],
+            first: vec![0.0; parameters],
+            second: vec![0.0; parameters],
+            steps: 5,
+        },
+        log: Log {
+            rows: vec![row; 6],
+            timing: vec![timing; 5],
+        },
+        events: None,
+    };
+    let directory = tempfile::tempdir().unwrap();
+    state.write(directory.path()).unwrap();
+    let found = std::fs::metadata(path(directory.path())).unwrap().len();
+    let told = State::disk_bytes(&config, 5);
+    assert!((found..=found + 4096).contains(&told), "{found} {told}");
 }

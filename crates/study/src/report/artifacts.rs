@@ -1,11 +1,12 @@
 //! What a report takes from single directories: LANG's clozes, TOK's figures, EVAL's scores.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use corpus::tables::{BridgeRow, ProbeRow, ScoreRow, SummaryRow};
 use corpus::{Condition, Input, ProbeSet, ProbeStage, TableReader, read_rows};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::data::{Concept, names};
@@ -131,6 +132,8 @@ pub struct Tok {
     /// Fingerprint of the LANG it was trained on, hex.
     pub lang: Option<String>,
     bridges: Vec<BridgeRow>,
+    /// Concepts with a token that no model is trained on, where the tokenizer saw B†: their scores say nothing.
+    untrained: BTreeSet<u32>,
 }
 
 impl Tok {
@@ -201,12 +204,17 @@ impl Tok {
             .as_str()
             .filter(|split| *split != NO_SPLIT)
             .map(str::to_owned);
+        let untrained = find(&manifest.measured, &["untrained_concepts"])
+            .map(BTreeSet::deserialize)
+            .transpose()
+            .with_context(|| path.display().to_string())?;
         Ok(Tok {
             values,
             blake3,
             split_ids,
             lang: manifest.inputs.get("lang").map(ToString::to_string),
             bridges,
+            untrained: untrained.unwrap_or_default(),
         })
     }
 
@@ -218,7 +226,8 @@ impl Tok {
             .filter(|row| row.condition == Condition::Masked);
         masked
             .map(|row| {
-                let rank = ranks.get(&row.concept);
+                let is_read = !self.untrained.contains(&row.concept);
+                let rank = ranks.get(&row.concept).filter(|_| is_read);
                 Concept {
                     run,
                     concept: row.concept,

@@ -24,8 +24,12 @@ impl TranslationTable {
     /// Estimates the table from pairs (A-form, B-form) by expectation maximization, from a uniform
     /// start. Sums run in the order of the pairs. `vocab_size`: number of tokens, for smoothing.
     pub fn train(pairs: &[(&Form, &Form)], vocab_size: usize) -> Self {
+        Self::after_rounds(ROUNDS, pairs, vocab_size)
+    }
+
+    fn after_rounds(rounds: usize, pairs: &[(&Form, &Form)], vocab_size: usize) -> Self {
         let mut table: FxHashMap<(Option<u32>, u32), f64> = FxHashMap::default();
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let mut counts: FxHashMap<(Option<u32>, u32), f64> = FxHashMap::default();
             let mut totals: FxHashMap<Option<u32>, f64> = FxHashMap::default();
             for (a, b) in pairs {
@@ -92,21 +96,38 @@ mod tests {
         Form::new(ids.to_vec(), &[1; 20])
     }
 
+    /// Pairs: 1 2 → 11 12, and 1 → 11.
+    ///
+    /// Round one, from a uniform start: each target of pair one is split over {∅, 1, 2}, a third each; 11 of pair two
+    /// over {∅, 1}, a half each. Counts of (11, 12): ∅ and 1 have (1/3 + 1/2, 1/3) = (5/6, 2/6), 2 has (1/3, 1/3).
+    /// Hence t(11|∅) = t(11|1) = 5/7, t(12|∅) = t(12|1) = 2/7, t(11|2) = t(12|2) = 1/2.
+    ///
+    /// Round two: 11 of pair one is split as 5/7 : 5/7 : 1/2 = 10 : 10 : 7 of 27, 12 as 2/7 : 2/7 : 1/2 = 4 : 4 : 7 of
+    /// 15; 11 of pair two in halves. ∅ and 1 have (10/27 + 1/2, 4/15) = (235, 72)/270, 2 has (7/27, 7/15) = (35, 63)/135.
+    /// Hence t(11|1) = 235/307, t(12|1) = 72/307, t(11|2) = 35/98 = 5/14, t(12|2) = 9/14.
     #[test]
-    fn the_first_round_shares_counts_evenly() {
-        // Pairs: 1 2 → 11 12, and 1 → 11. Each target of pair one splits over {∅, 1, 2}: 1/3
-        // each; 11 of pair two splits over {∅, 1}: 1/2 each. After one round
-        // t(11|1) = (1/3 + 1/2) / (1/3 + 1/3 + 1/2) = (5/6) / (7/6) = 5/7, t(11|2) = 1/2.
-        // Ten rounds go on from there; here one is checked by hand through its fixed order:
-        // t(11|1) rises above 5/7 and t(12|2) above 1/2, as "1 → 11" explains 11.
+    fn two_rounds_by_hand() {
         let pairs = [(form(&[1, 2]), form(&[11, 12])), (form(&[1]), form(&[11]))];
         let pairs: Vec<(&Form, &Form)> = pairs.iter().map(|(a, b)| (a, b)).collect();
+        for (rounds, of_one, of_two) in [
+            (1, [5.0 / 7.0, 2.0 / 7.0], [0.5, 0.5]),
+            (2, [235.0 / 307.0, 72.0 / 307.0], [5.0 / 14.0, 9.0 / 14.0]),
+        ] {
+            let table = TranslationTable::after_rounds(rounds, &pairs, 20);
+            for (source, hand) in [(None, of_one), (Some(1), of_one), (Some(2), of_two)] {
+                for (target, hand) in [11, 12].into_iter().zip(hand) {
+                    let found = table.probability(source, target);
+                    assert!(
+                        (found - hand).abs() < 1e-12,
+                        "round {rounds}: t({target}|{source:?}) = {found}, by hand {hand}"
+                    );
+                }
+            }
+        }
+        // Later rounds go on: the second pair explains 11 by 1 (or ∅), so 2 is left with 12.
         let table = TranslationTable::train(&pairs, 20);
-        assert!(table.probability(Some(1), 11) > 5.0 / 7.0);
-        assert!(table.probability(Some(2), 12) > 0.5);
-        // A conditional distribution sums to 1.
-        let sum = table.probability(Some(2), 11) + table.probability(Some(2), 12);
-        assert!((sum - 1.0).abs() < 1e-12);
+        assert!(table.probability(Some(1), 11) > 235.0 / 307.0);
+        assert!(table.probability(Some(2), 12) > 9.0 / 14.0);
     }
 
     #[test]

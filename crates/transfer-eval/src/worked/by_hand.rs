@@ -163,6 +163,7 @@ fn type_reachability_ranks_within_the_whole_lexicon() {
         items,
         nouns,
         bridges: Vec::new(),
+        untrained: None,
         draws: 2,
         bootstrap,
     };

@@ -164,6 +164,7 @@ fn evaluate_with(
         items,
         nouns: Nouns::new(&lexicon()),
         bridges: Vec::new(),
+        untrained: None,
         draws: 2,
         bootstrap,
     };
@@ -194,6 +195,7 @@ fn evaluate_probes(
         items,
         nouns: Nouns::new(lexicon),
         bridges,
+        untrained: None,
         draws: 2,
         bootstrap,
     };
