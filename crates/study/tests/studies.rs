@@ -41,7 +41,12 @@ fn every_shipped_study_can_be_planned() {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(studies()).unwrap() {
         let path = entry.unwrap().path();
-        names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+        }
     }
     names.sort();
     for expected in ["claims", "controls", "demo", "paper", "tokenizers"] {
@@ -50,8 +55,10 @@ fn every_shipped_study_can_be_planned() {
     for name in names {
         let runs = planned(&name);
         assert!(!main_runs(&runs).is_empty(), "{name}");
-        let last = |stage| runs.iter().all(|run| run.artifacts.contains_key(&stage));
-        assert_eq!(last(Stage::Eval), name != "tokenizers", "{name}");
+        let tokenizers = runs
+            .iter()
+            .all(|run| run.artifacts.contains_key(&Stage::Tok));
+        assert!(tokenizers, "{name}");
     }
 }
 

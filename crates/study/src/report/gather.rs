@@ -316,6 +316,8 @@ fn record(
     {
         values.entry(names::SHARE.to_owned()).or_insert(share);
     }
+    // What cannot be shown is not known; the report's own tables would not have it.
+    values.retain(|_, value: &mut f64| value.is_finite());
     let mut fingerprints = BTreeMap::new();
     for (stage, directory) in &run.directories {
         fingerprints.insert(

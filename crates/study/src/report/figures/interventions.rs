@@ -20,7 +20,7 @@ pub fn figure(data: &Data) -> Option<Figure> {
     if rows.is_empty() {
         return None;
     }
-    let (left, top, width) = (300.0, 40.0, 230.0);
+    let (left, top, width) = (340.0, 40.0, 230.0);
     let height = ROW * rows.len() as f64;
     let mut svg = Svg::new(left + 2.0 * (width + 40.0), top + height + 54.0);
     for (index, row) in rows.iter().enumerate() {
