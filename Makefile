@@ -7,7 +7,7 @@ DEMO := out/demo
 BINARIES := --bin lang-gen --bin tok-train --bin model-train --bin transfer-eval --bin study
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test doc bench bench-tok bench-eval bench-train torture samples check-deps fuzz clean-demo interop build-cuda gpu slurm
+.PHONY: help build demo results test doc bench bench-tok bench-eval bench-train torture samples check-deps fuzz clean-demo interop build-cuda gpu slurm
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -19,6 +19,13 @@ demo: build ## build, then one small study through all stages, with its report (
 	@target/release/study plan data/studies/demo.toml --out $(DEMO) --quiet
 	@$(MAKE) --no-print-directory -C $(DEMO) -j$(JOBS)
 	@target/release/study report $(DEMO) --out $(DEMO)/report --force --quiet
+
+# Tables alone are enough; whatever was committed before is left as it is.
+results: build ## draw the committed results again from their tables, into out/results
+	@for report in data/results/*/; do \
+		test -f "$$report/manifest.json" || { echo "data/results: no report with manifest.json found" >&2; exit 1; }; \
+		target/release/study report "$$report" --out "out/results/$$(basename "$$report")" --force --quiet || exit 1; \
+	done
 
 test: ## check the format, lint (warnings denied), run all tests
 	$(CARGO) fmt --all --check

@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         12 => drop(read_rows::<ContinuationRow>(&path)),
         13 => drop(read_rows::<AlignmentRow>(&path)),
         14 => drop(read_rows::<ClaimRow>(&path)),
-        15 => drop(read_wide(&path)),
+        15 => drop(read_wide(&path, "study plan")),
         _ => drop(scan_documents(&path, |_| Ok(()))),
     }
 });

@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use corpus::tables::{
-    AlignmentRow, BridgeRow, ClaimRow, ContinuationRow, DocumentRow, FactRow, LexiconRow,
-    MetricRow, ProbeRow, SampleRow, ScoreRow, SegmentationRow, SummaryRow, TrainLogRow,
+    AlignmentRow, BridgeRow, ClaimRow, ContinuationRow, DocumentRow, FactRow, InterventionRow,
+    LexiconRow, MetricRow, ProbeRow, SampleRow, ScoreRow, SegmentationRow, SummaryRow, TrainLogRow,
     ValidationScoreRow, read_rows, read_wide,
 };
 use corpus::{Input, Stage, scan_documents, scan_text};
@@ -89,6 +89,7 @@ fn every_reader_refuses_them_in_words() {
             ContinuationRow,
             DocumentRow,
             FactRow,
+            InterventionRow,
             LexiconRow,
             MetricRow,
             ProbeRow,
@@ -99,7 +100,9 @@ fn every_reader_refuses_them_in_words() {
             TrainLogRow,
             ValidationScoreRow,
         );
-        let wide = read_wide(&path).err().map(|error| error.to_string());
+        let wide = read_wide(&path, "study plan")
+            .err()
+            .map(|error| error.to_string());
         check("read_wide", wide);
         let documents = scan_documents(&path, |_| Ok(()));
         check(

@@ -46,7 +46,7 @@ enum Action {
     },
     /// Write tables, figures and a page from whatever has finished; prints the main table and the page's path
     Report {
-        /// Planned studies, evaluation or tokenizer directories, or one earlier report to draw again
+        /// One planned study, one earlier report to draw again, or evaluation and tokenizer directories
         #[arg(required = true)]
         inputs: Vec<PathBuf>,
         /// Directory to write

@@ -223,6 +223,12 @@ pub const CASES: &[Case] = &[
         AUDIT,
         LANG,
     ),
+    case(
+        "lang/train-00000-of-00002.parquet",
+        "study report",
+        REPORT_EVAL,
+        LANG,
+    ),
     case("lang/validation.parquet", "model-train", MODEL_TRAIN, LANG),
     case("lang/validation.parquet", "transfer-eval", EVALUATE, LANG),
     case("lang/probes.parquet", "transfer-eval", EVALUATE, LANG),
@@ -231,6 +237,7 @@ pub const CASES: &[Case] = &[
     case("tok/manifest.json", "model-train", MODEL_TRAIN, TOK),
     case("tok/tokenizer.json", "model-train", MODEL_TRAIN, TOK),
     case("tok/segmentation.parquet", "tok-train show", SHOW_TOK, TOK),
+    case("tok/segmentation.parquet", "study report", REPORT_EVAL, TOK),
     case("tok/bridges.parquet", "tok-train show", SHOW_TOK, TOK),
     case("tok/bridges.parquet", "transfer-eval", EVALUATE, TOK),
     case("tok/summary.parquet", "study report", REPORT_EVAL, TOK),
@@ -309,6 +316,7 @@ pub const CASES: &[Case] = &[
     reported("report/metrics.parquet"),
     reported("report/concepts.parquet"),
     reported("report/claims.parquet"),
+    reported("report/interventions.parquet"),
     reported("report/statistics.parquet"),
     begun(
         "begun-model.partial/configuration.json",

@@ -36,7 +36,7 @@ pub use eval::{AlignmentRow, ContinuationRow, MetricRow, SampleRow, ScoreRow, Va
 pub use lang::{DocumentRow, FactRow, LexiconRow, ProbeRow, conditions};
 pub use model::{TimingRow, TrainLogRow};
 pub use read::{TableReader, read_rows};
-pub use report::ClaimRow;
+pub use report::{ClaimRow, InterventionRow};
 pub use schema::{Column, Kind, Table};
 pub use tok::{BridgeRow, SegmentationRow, SummaryRow};
 pub use wide::{Values, WideColumn, read_wide, write_wide};

@@ -46,19 +46,8 @@ impl FileReader {
             .collect();
         let row_count = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = readable(|| {
-            builder
-                .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
-                .build()
-        })
-        .map_err(|error| {
-            bad_table(
-                path,
-                tool,
-                format!("expected a readable table, found {error}"),
-            )
-        })?;
+        let reader = build(builder.with_projection(mask))
+            .map_err(|problem| bad_table(path, tool, problem))?;
         Ok(FileReader {
             path: path.into(),
             tool,
@@ -107,6 +96,14 @@ fn bad_table(path: &Path, tool: &'static str, problem: String) -> Error {
 /// What the Parquet library makes of a file: an error in words, also where it panics.
 fn readable<T>(work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     guarded(work)?.map_err(|error| error.to_string())
+}
+
+/// The reader of a file's rows, a batch at a time, or what is wrong with the file.
+pub(crate) fn build(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+) -> Result<ParquetRecordBatchReader, String> {
+    readable(|| builder.with_batch_size(BATCH_ROWS).build())
+        .map_err(|error| format!("expected a readable table, found {error}"))
 }
 
 /// The next rows, or what is wrong with them.

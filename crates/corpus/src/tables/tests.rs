@@ -132,6 +132,7 @@ round_trips! {
     metrics_there_and_back: MetricRow;
     samples_there_and_back: SampleRow;
     claims_there_and_back: ClaimRow;
+    interventions_there_and_back: InterventionRow;
     validation_scores_there_and_back: ValidationScoreRow;
     continuations_there_and_back: ContinuationRow;
     alignment_there_and_back: AlignmentRow;

@@ -10,7 +10,7 @@ use super::cell::Cells;
 use super::read;
 use super::schema::{BadCell, Kind};
 use super::write::{BATCH_ROWS, FileWriter};
-use crate::{Error, Result, Stage};
+use crate::{Error, Result};
 
 /// The values of one column, one per row; `None` is a null.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,12 +118,12 @@ pub fn write_wide(path: &Path, columns: &[WideColumn]) -> Result<()> {
     file.finish()
 }
 
-/// Reads every column of a table written by [`write_wide`], in order, with their descriptions.
+/// Reads every column of a table written by [`write_wide`], in order, with their descriptions. `tool`: the command that
+/// writes this table, named where it cannot be read.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::BadTable`] also for a column of a type that [`Values`] has not.
-pub fn read_wide(path: &Path) -> Result<Vec<WideColumn>> {
-    let tool = Stage::Report.tool();
+pub fn read_wide(path: &Path, tool: &'static str) -> Result<Vec<WideColumn>> {
     let bad = |problem: String| Error::BadTable {
         path: path.into(),
         problem,
@@ -162,10 +162,7 @@ pub fn read_wide(path: &Path) -> Result<Vec<WideColumn>> {
             values,
         });
     }
-    let mut reader = builder
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|error| bad(error.to_string()))?;
+    let mut reader = read::build(builder).map_err(bad)?;
     while let Some(batch) = read::next_batch(&mut reader) {
         let batch = batch.map_err(bad)?;
         for (column, array) in columns.iter_mut().zip(batch.columns()) {
@@ -216,7 +213,7 @@ mod tests {
             column("finished", Values::Flag(vec![Some(true), None])),
         ];
         write_wide(&path, &columns).unwrap();
-        assert_eq!(read_wide(&path).unwrap(), columns);
+        assert_eq!(read_wide(&path, "study plan").unwrap(), columns);
         let again = directory.path().join("again.parquet");
         write_wide(&again, &columns).unwrap();
         assert_eq!(
@@ -224,11 +221,13 @@ mod tests {
             std::fs::read(&again).unwrap()
         );
         write_wide(&path, &[]).unwrap();
-        assert_eq!(read_wide(&path).unwrap(), []);
+        assert_eq!(read_wide(&path, "study plan").unwrap(), []);
         super::super::write_rows(&path, &[score(1)]).unwrap();
-        let error = read_wide(&path).unwrap_err().to_string();
+        let error = read_wide(&path, "study plan").unwrap_err().to_string();
         assert!(
-            error.contains("column \"probe\": expected string, u64, f64 or bool, found UInt32"),
+            error.ends_with(
+                "column \"probe\": expected string, u64, f64 or bool, found UInt32; was it written by study plan?"
+            ),
             "{error}"
         );
     }

@@ -10,6 +10,9 @@ use crate::artifact::Stage;
 use crate::grid::Run;
 use crate::knobs::Setting;
 
+/// Who writes a plan's runs, named where they cannot be read.
+const TOOL: &str = "study plan";
+
 /// A run as a plan's `runs.parquet` tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedRun {
@@ -19,6 +22,13 @@ pub struct PlannedRun {
     pub knobs: BTreeMap<String, Setting>,
     /// Its artifact of each stage.
     pub artifacts: BTreeMap<Stage, String>,
+}
+
+impl PlannedRun {
+    /// The name of what it ends with, by which people know it.
+    pub fn last_artifact(&self) -> String {
+        self.artifacts.values().last().cloned().unwrap_or_default()
+    }
 }
 
 /// Writes one row per run.
@@ -72,11 +82,12 @@ fn text(name: &str, description: &str, values: impl Iterator<Item = Option<Strin
 /// Settings of one knob as a column of their kind.
 pub fn column(settings: Vec<Option<Setting>>) -> Values {
     let all = |is: fn(&Setting) -> bool| settings.iter().flatten().all(is);
+    // A column of whole numbers has no sign; negative ones are real numbers.
     if all(|setting| {
         matches!(
             setting,
             Setting::Integer(_) | Setting::Toml(toml::Value::Integer(_))
-        )
+        ) && setting.to_string().parse::<u64>().is_ok()
     }) {
         Values::Integer(
             settings
@@ -149,12 +160,12 @@ pub fn read(directory: &Path) -> Result<Option<Vec<PlannedRun>>> {
     if !path.exists() || !directory.join("Makefile").exists() {
         return Ok(None);
     }
-    let columns = read_wide(&path)?;
+    let columns = read_wide(&path, TOOL)?;
     let rows = columns.first().map_or(0, |column| column.values.len());
     let find = |name: &str| columns.iter().find(|column| column.name == name);
     let label = find("label").with_context(|| {
         format!(
-            "{}: no column \"label\"; was it written by study plan?",
+            "{}: no column \"label\"; was it written by {TOOL}?",
             path.display()
         )
     })?;
@@ -183,7 +194,7 @@ pub fn read(directory: &Path) -> Result<Option<Vec<PlannedRun>>> {
 /// # Errors
 /// Where `runs.parquet` cannot be read.
 pub fn study_name(directory: &Path) -> Result<Option<String>> {
-    let columns = read_wide(&directory.join("runs.parquet"))?;
+    let columns = read_wide(&directory.join("runs.parquet"), TOOL)?;
     let study = columns.iter().find(|column| column.name == "study");
     Ok(study
         .and_then(|column| setting(&column.values, 0))

@@ -1,14 +1,15 @@
-//! What a report takes from single directories: LANG's clozes, TOK's figures, EVAL's scores.
+//! What a report takes from single directories: LANG's clozes and words, TOK's figures, EVAL's scores.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use corpus::tables::{BridgeRow, ProbeRow, ScoreRow, SummaryRow};
-use corpus::{Condition, Input, ProbeSet, ProbeStage, TableReader, read_rows};
+use corpus::{Condition, Input, ProbeSet, ProbeStage, TableReader, read_rows, scan_text};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::atoms::{Atom, Words, atoms};
 use super::data::{Concept, names};
 use super::gather::find;
 use super::statistics::{chance_reciprocal_rank, mean, reciprocal_rank};
@@ -24,6 +25,8 @@ pub struct Lang {
     pub values: BTreeMap<String, f64>,
     /// Masked clozes of the primary set by probe number: concept, gold, candidates.
     clozes: HashMap<u32, (u32, usize, usize)>,
+    /// Words of the training text.
+    words: Words,
 }
 
 impl Lang {
@@ -54,6 +57,7 @@ impl Lang {
                 }
             }
         }
+        lang.words = count_words(&input)?;
         Ok(lang)
     }
 
@@ -104,6 +108,27 @@ impl Lang {
     }
 }
 
+/// How often each word occurs in a LANG's training text.
+fn count_words(lang: &Input) -> Result<Words> {
+    let mut words = Words::default();
+    for name in lang.files_with_prefix("train-") {
+        command::check_interrupt()?;
+        scan_text(&lang.file(&name)?, |language, text, _| {
+            let counts = &mut words[language as usize];
+            for word in text.split(' ') {
+                match counts.get_mut(word) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(word.to_owned(), 1);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(words)
+}
+
 /// Every number in a manifest's `measured`, by its dotted path.
 pub fn numbers(prefix: &str, tree: &Value) -> BTreeMap<String, f64> {
     match tree {
@@ -134,14 +159,16 @@ pub struct Tok {
     bridges: Vec<BridgeRow>,
     /// Concepts with a token that no model is trained on, where the tokenizer saw B†: their scores say nothing.
     untrained: BTreeSet<u32>,
+    /// By concept.
+    atoms: BTreeMap<u32, Atom>,
 }
 
 impl Tok {
-    /// Reads a TOK directory.
+    /// Reads a TOK directory; `lang` is the one that it was trained on, where it is known.
     ///
     /// # Errors
     /// Where it is damaged or a table cannot be read.
-    pub fn read(path: &Path) -> Result<Tok> {
+    pub fn read(path: &Path, lang: Option<&Lang>) -> Result<Tok> {
         let input = Input::open(path, corpus::Stage::Tok)?;
         let manifest = input.manifest();
         let mut values = numbers("measured.tok", &manifest.measured);
@@ -185,9 +212,6 @@ impl Tok {
             put("seen_coverage_all", |row| row.seen_coverage_all);
             put("fertility_majority", |row| row.fertility_majority);
             put("fertility_minority", |row| row.fertility_minority);
-            put("atom_share_majority", |row| {
-                f64::from(u8::from(is_atom(row)))
-            });
             put("ldn", |row| row.ldn);
             if !rows.is_empty() {
                 values.insert(format!("bridge.{condition}.concepts"), rows.len() as f64);
@@ -196,6 +220,18 @@ impl Tok {
         if let Some(ldn) = values.get("bridge.masked.ldn").copied() {
             values.insert(names::LDN.to_owned(), ldn);
         }
+        let seen_at_least = manifest.configuration["seen_at_least"].as_u64();
+        let seen_at_least = seen_at_least.with_context(|| {
+            format!(
+                "{}: its manifest has no seen_at_least; was it written by tok-train?",
+                path.display()
+            )
+        })?;
+        let atoms = atoms(
+            &read_rows(&input.file("segmentation.parquet")?)?,
+            lang.map(|lang| &lang.words),
+            seen_at_least,
+        );
         let blake3 = manifest
             .outputs
             .get("tokenizer.json")
@@ -215,6 +251,7 @@ impl Tok {
             lang: manifest.inputs.get("lang").map(ToString::to_string),
             bridges,
             untrained: untrained.unwrap_or_default(),
+            atoms,
         })
     }
 
@@ -228,22 +265,18 @@ impl Tok {
             .map(|row| {
                 let is_read = !self.untrained.contains(&row.concept);
                 let rank = ranks.get(&row.concept).filter(|_| is_read);
+                let atom = self.atoms.get(&row.concept).copied().unwrap_or_default();
                 Concept {
                     run,
                     concept: row.concept,
                     bridge: row.shared_mass_corrected,
                     ldn: row.ldn,
-                    atom: is_atom(row),
-                    trained: row.seen_coverage_all >= 1.0 - 1e-9,
+                    atom: atom.atom,
+                    trained: atom.trained,
                     mrr: rank.map(|(mrr, _)| *mrr),
                     chance: rank.map(|(_, chance)| *chance),
                 }
             })
             .collect()
     }
-}
-
-/// Whether the A-form is one token (a mean over inflections of exactly one).
-fn is_atom(row: &BridgeRow) -> bool {
-    row.fertility_majority < 1.0 + 1e-9
 }

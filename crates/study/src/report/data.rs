@@ -59,10 +59,12 @@ pub mod names {
     pub const SHARE: &str = "realised.minority_share";
     /// B's share of the tokenizer's training characters.
     pub const TOKENIZER_SHARE: &str = "realised.tokenizer_minority_share";
+    /// How many masked concepts there are.
+    pub const MASKED_CONCEPTS: &str = "bridge.masked.concepts";
     /// Mean primary bridge over masked concepts.
     pub const BRIDGE: &str = "bridge.masked.shared_mass_corrected";
-    /// Share of masked concepts whose A-form is one token.
-    pub const ATOM_SHARE: &str = "bridge.masked.atom_share_majority";
+    /// Share of the A-forms of masked concepts, in all inflections, that are one token.
+    pub const ATOM_SHARE: &str = "tok.majority.masked.form_atom_share";
 }
 
 /// One row of a run's `metrics.parquet`.
@@ -105,10 +107,10 @@ pub struct Concept {
     pub bridge: f64,
     /// LDN of its two forms.
     pub ldn: f64,
-    /// Whether its A-form is one token.
+    /// Whether all its A-forms are one token each (see [`super::atoms`]).
     pub atom: bool,
-    /// Whether all tokens of its B-form occur often enough in the model's training text.
-    pub trained: bool,
+    /// Whether all tokens of its B-forms occur often enough in the model's training text; `None` where that is not known.
+    pub trained: Option<bool>,
     /// Mean calibrated reciprocal rank over its contexts at the last checkpoint, primary set; `None` without an EVAL.
     pub mrr: Option<f64>,
     /// What guessing has.
@@ -136,6 +138,14 @@ pub const OUTCOME: Measure = Measure {
     phenomenon: None,
 };
 
+/// Masked reachability: the share of masked concepts ranked first, scores averaged over their contexts.
+pub const REACHABILITY: Measure = Measure {
+    stage: "lexical",
+    metric: "reachability",
+    condition: Condition::Masked,
+    phenomenon: None,
+};
+
 impl Data {
     /// The finished runs, with their indices.
     pub fn finished(&self) -> impl Iterator<Item = (usize, &RunRecord)> {
@@ -150,6 +160,13 @@ impl Data {
         let start = self.metrics.partition_point(|metric| metric.run < run);
         let end = self.metrics.partition_point(|metric| metric.run <= run);
         &self.metrics[start..end]
+    }
+
+    /// Masked concepts of one run.
+    pub fn concepts_of(&self, run: usize) -> &[Concept] {
+        let start = self.concepts.partition_point(|concept| concept.run < run);
+        let end = self.concepts.partition_point(|concept| concept.run <= run);
+        &self.concepts[start..end]
     }
 
     /// One curve of one run, by step.
@@ -200,6 +217,15 @@ impl RunRecord {
     /// A knob as text.
     pub fn knob(&self, name: &str) -> Option<String> {
         self.knobs.get(name).map(ToString::to_string)
+    }
+
+    /// Every knob but `dropped`, as text: runs of which it is the same differ in those alone.
+    pub fn knobs_but(&self, dropped: &[&str]) -> String {
+        self.knobs
+            .iter()
+            .filter(|(name, _)| !dropped.contains(&name.as_str()))
+            .map(|(name, value)| format!("{name}={value} "))
+            .collect()
     }
 
     /// The unit of the claims.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use corpus::tables::MetricRow;
 use corpus::{Fingerprint, Input, read_rows};
 use rayon::prelude::*;
@@ -26,48 +26,67 @@ struct Located {
     missing: Option<String>,
 }
 
-/// Reads everything at `paths`.
+/// Reads everything at `paths`: one planned study, one earlier report, or any EVAL and TOK directories. The claims are
+/// about the runs of one study, so studies are not mixed, neither with each other nor with single directories.
 ///
 /// # Errors
-/// Where a path is none of the kinds, a finished directory is damaged, or its table cannot be read. Directories that are
-/// not finished are no error: their runs are listed as missing.
+/// Where a path is none of the kinds, or a study or report stands beside others; where a finished directory is damaged, or
+/// its table cannot be read. Directories that are not finished are no error: their runs are listed as missing.
 pub fn gather(paths: &[PathBuf]) -> Result<Data> {
-    let mut data = Data::default();
-    let mut located: Vec<Located> = Vec::new();
+    let mut single: BTreeMap<String, Located> = BTreeMap::new();
     for path in paths {
         if let Some(planned) = runs::read(path)? {
-            let study = Study::open(&path.join("study.toml"))?;
-            data.study = runs::study_name(path)?.unwrap_or(study.name);
-            data.description = study.description;
-            data.thresholds = study.thresholds;
-            located.extend(planned.into_iter().map(|run| locate(path, run)));
-            continue;
+            alone(path, paths, "a planned study")?;
+            return of_study(path, planned);
         }
-        match kind(path)? {
-            corpus::Stage::Report if paths.len() == 1 => return tables::read(path),
-            corpus::Stage::Report => bail!(
-                "{}: expected a report alone, found other directories beside it",
-                path.display()
-            ),
-            corpus::Stage::Eval => located.push(beside(path, Stage::Eval)?),
-            corpus::Stage::Tok => located.push(beside(path, Stage::Tok)?),
+        let located = match kind(path)? {
+            corpus::Stage::Report => {
+                alone(path, paths, "a report")?;
+                return tables::read(path);
+            }
+            corpus::Stage::Eval => beside(path, Stage::Eval)?,
+            corpus::Stage::Tok => beside(path, Stage::Tok)?,
             other => bail!(
                 "{}: expected a planned study, an evaluation or a tokenizer, found {}",
                 path.display(),
                 other.description()
             ),
-        }
+        };
+        // By content: a directory that is given twice is one run, and where it lies is not told.
+        single.insert(located.planned.last_artifact(), located);
     }
-    if data.study.is_empty() {
-        data.study = paths
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-    }
-    read(&located, &mut data)?;
-    data.sort();
-    Ok(data)
+    let study = match single.keys().next() {
+        Some(first) if single.len() > 1 => format!("{first} and {} more", single.len() - 1),
+        Some(first) => first.clone(),
+        None => String::new(),
+    };
+    let data = Data {
+        study,
+        ..Data::default()
+    };
+    read(&single.into_values().collect::<Vec<_>>(), data)
+}
+
+/// Refuses other directories beside one that must be reported alone.
+fn alone(path: &Path, paths: &[PathBuf], what: &str) -> Result<()> {
+    ensure!(
+        paths.len() == 1,
+        "{}: expected {what} alone, found other directories beside it; report on each by itself",
+        path.display()
+    );
+    Ok(())
+}
+
+fn of_study(path: &Path, planned: Vec<PlannedRun>) -> Result<Data> {
+    let study = Study::open(&path.join("study.toml"))?;
+    let data = Data {
+        study: runs::study_name(path)?.unwrap_or(study.name),
+        description: study.description,
+        thresholds: study.thresholds,
+        ..Data::default()
+    };
+    let located: Vec<Located> = planned.into_iter().map(|run| locate(path, run)).collect();
+    read(&located, data)
 }
 
 /// The kind that a directory's manifest states.
@@ -110,6 +129,7 @@ fn locate(study: &Path, planned: PlannedRun) -> Located {
 }
 
 /// A run known by its last directory alone: its inputs are looked for among the directories beside it, by fingerprint.
+/// Each is called by its stage and the first 12 digits of its fingerprint, since two directories may bear one name.
 fn beside(path: &Path, last: Stage) -> Result<Located> {
     let input = Input::open(path, last.kind())?;
     let wanted = &input.manifest().inputs;
@@ -135,20 +155,13 @@ fn beside(path: &Path, last: Stage) -> Result<Located> {
         }
     }
     let mut knobs = BTreeMap::new();
+    let mut artifacts = BTreeMap::new();
     for (stage, directory) in &directories {
         let input = Input::open(directory, stage.kind())?;
         knobs.extend(knobs_of(*stage, input.manifest()));
+        let fingerprint = input.fingerprint().to_string();
+        artifacts.insert(*stage, format!("{}-{:.12}", stage.name(), fingerprint));
     }
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let artifacts = directories
-        .iter()
-        .map(|(stage, path)| (*stage, name(path)))
-        .collect();
     Ok(Located {
         planned: PlannedRun {
             label: "main".into(),
@@ -203,8 +216,8 @@ pub fn find<'a>(tree: &'a Value, keys: &[&str]) -> Option<&'a Value> {
     here.or_else(|| object.values().find_map(|value| find(value, keys)))
 }
 
-/// Reads each distinct directory once and puts the runs together.
-fn read(located: &[Located], data: &mut Data) -> Result<()> {
+/// Reads each distinct directory once and puts the runs into `data`.
+fn read(located: &[Located], mut data: Data) -> Result<Data> {
     let distinct = |stage: Stage| -> Vec<PathBuf> {
         let all: BTreeSet<&PathBuf> = located
             .iter()
@@ -216,9 +229,17 @@ fn read(located: &[Located], data: &mut Data) -> Result<()> {
         .into_par_iter()
         .map(|path| Ok((path.clone(), artifacts::Lang::read(&path)?)))
         .collect::<Result<_>>()?;
+    let both = |run: &Located| {
+        let directory = |stage: Stage| run.directories.get(&stage).cloned();
+        Some((directory(Stage::Tok)?, directory(Stage::Lang)?))
+    };
+    let lang_of: BTreeMap<PathBuf, PathBuf> = located.iter().filter_map(both).collect();
     let toks: BTreeMap<PathBuf, artifacts::Tok> = distinct(Stage::Tok)
         .into_par_iter()
-        .map(|path| Ok((path.clone(), artifacts::Tok::read(&path)?)))
+        .map(|path| {
+            let lang = lang_of.get(&path).and_then(|lang| langs.get(lang));
+            Ok((path.clone(), artifacts::Tok::read(&path, lang)?))
+        })
         .collect::<Result<_>>()?;
     let evals: BTreeMap<PathBuf, Vec<MetricRow>> = distinct(Stage::Eval)
         .into_par_iter()
@@ -264,7 +285,8 @@ fn read(located: &[Located], data: &mut Data) -> Result<()> {
         data.metrics.extend(metrics);
         data.concepts.extend(concepts);
     }
-    Ok(())
+    data.sort();
+    Ok(data)
 }
 
 fn record(
@@ -294,6 +316,8 @@ fn record(
     {
         values.entry(names::SHARE.to_owned()).or_insert(share);
     }
+    // What cannot be shown is not known; the report's own tables would not have it.
+    values.retain(|_, value: &mut f64| value.is_finite());
     let mut fingerprints = BTreeMap::new();
     for (stage, directory) in &run.directories {
         fingerprints.insert(
@@ -314,13 +338,7 @@ fn record(
         fingerprints.entry(Stage::Lang).or_insert(lang);
     }
     Ok(RunRecord {
-        run: run
-            .planned
-            .artifacts
-            .values()
-            .last()
-            .cloned()
-            .unwrap_or_default(),
+        run: run.planned.last_artifact(),
         label: run.planned.label.clone(),
         missing: run.missing.clone(),
         knobs,

@@ -1,15 +1,17 @@
 //! `study report`: from whatever has finished to tables, figures and a page.
 //!
-//! In reading order: [`data`] (what a report is drawn from), [`gather`] and [`artifacts`] (read from directories),
-//! [`statistics`], [`claims`], [`summary`] (numbers as shown), [`table`], [`draw`] and [`figures`], [`page`], [`tables`]
-//! (written, and read back to draw a report again).
+//! In reading order: [`data`] (what a report is drawn from), [`gather`], [`artifacts`] and [`atoms`] (read from
+//! directories), [`statistics`], [`claims`], [`interventions`], [`summary`] (numbers as shown), [`table`], [`draw`] and
+//! [`figures`], [`page`], [`tables`] (written, and read back to draw a report again).
 
 pub mod artifacts;
+pub mod atoms;
 pub mod claims;
 pub mod data;
 pub mod draw;
 pub mod figures;
 pub mod gather;
+pub mod interventions;
 pub mod page;
 pub mod statistics;
 pub mod summary;
@@ -96,6 +98,8 @@ fn write(data: &Data, table: Option<&StageTable>, output: Output) -> Result<()> 
     tables::write_concepts(&output.path("concepts.parquet"), data)?;
     tables::write_statistics(&output.path("statistics.parquet"), &claims.per_seed)?;
     write_rows(&output.path("claims.parquet"), &claims.rows)?;
+    let interventions = interventions::interventions(data);
+    write_rows(&output.path("interventions.parquet"), &interventions)?;
     let figures = figures::figures(data);
     output.directory("figures")?;
     for figure in &figures {
@@ -104,7 +108,7 @@ fn write(data: &Data, table: Option<&StageTable>, output: Output) -> Result<()> 
             .with_context(|| format!("{}: cannot write", path.display()))?;
     }
     let path = output.path("index.html");
-    let page = page::page(data, &claims, table, &figures)?;
+    let page = page::page(data, &claims, &interventions, table, &figures)?;
     std::fs::write(&path, page).with_context(|| format!("{}: cannot write", path.display()))?;
     let finished = data.finished().count();
     output.publish(json!({ "finished": finished, "missing": data.runs.len() - finished, "figures": figures.len() }))?;

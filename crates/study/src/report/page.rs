@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use corpus::tables::InterventionRow;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::claims::{CLAIMS, Claims, verdict};
+use super::claims::{CLAIMS, Claims};
 use super::data::Data;
 use super::draw::colour;
 use super::figures::Figure;
+use super::interventions::correlation;
 use super::summary::number;
 use super::table::StageTable;
 
@@ -30,6 +32,8 @@ struct PageView<'a> {
     min_world_seeds: usize,
     claims: Vec<ClaimView>,
     beside: Vec<SeedView>,
+    interventions: Vec<InterventionView>,
+    correlation: Option<String>,
     table: Option<Vec<Vec<CellView>>>,
     table_header: Option<Vec<String>>,
     table_note: Option<String>,
@@ -70,6 +74,18 @@ struct SeedView {
 }
 
 #[derive(Serialize)]
+struct InterventionView {
+    intervention: String,
+    vocabulary: String,
+    seeds: u32,
+    pairs: u32,
+    bridges: String,
+    outcomes: String,
+    difference: String,
+    interval: String,
+}
+
+#[derive(Serialize)]
 struct FigureView {
     id: String,
     title: String,
@@ -90,6 +106,7 @@ struct CellView {
 pub fn page(
     data: &Data,
     claims: &Claims,
+    interventions: &[InterventionRow],
     table: Option<&StageTable>,
     figures: &[Figure],
 ) -> Result<String> {
@@ -137,6 +154,9 @@ pub fn page(
         min_world_seeds: data.thresholds.min_world_seeds,
         claims: claim_views(claims),
         beside: seed_views(claims),
+        interventions: interventions.iter().map(intervention_view).collect(),
+        correlation: correlation(data)
+            .map(|(rho, runs)| format!("{} over {runs} main runs", precise(rho))),
         table: table.map(cells),
         table_header: table.map(|table| table.header.clone()),
         table_note: table.map(|table| table.note.clone()),
@@ -183,35 +203,60 @@ fn state(data: &Data) -> String {
 fn claim_views(claims: &Claims) -> Vec<ClaimView> {
     let view = |(index, text): (usize, &&'static str)| {
         let number_of_claim = index as u8 + 1;
-        let rows: Vec<RowView> = claims
-            .rows
-            .iter()
-            .filter(|row| row.claim == number_of_claim)
+        let of_claim = || {
+            claims
+                .rows
+                .iter()
+                .filter(|row| row.claim == number_of_claim)
+        };
+        let verdict = of_claim().next()?.claim_verdict.to_string();
+        let rows: Vec<RowView> = of_claim()
             .map(|row| RowView {
                 statistic: row.statistic.clone(),
                 estimate: row.estimate.map_or("–".into(), precise),
-                interval: match (row.low, row.high) {
-                    (Some(low), Some(high)) => format!("[{}, {}]", precise(low), precise(high)),
-                    _ => "–".into(),
-                },
-                threshold: number(row.threshold),
+                interval: interval(row.low, row.high),
+                threshold: row.threshold.map_or("–".into(), number),
                 seeds: row.n_world_seeds,
-                verdict: row.verdict.to_string(),
+                verdict: row
+                    .verdict
+                    .map_or("beside".into(), |verdict| verdict.to_string()),
                 missing: row.missing.clone().unwrap_or_default(),
             })
             .collect();
-        (!rows.is_empty()).then(|| ClaimView {
+        Some(ClaimView {
             number: number_of_claim,
             text,
-            verdict: verdict(&claims.rows, number_of_claim).to_string(),
+            verdict,
             rows,
         })
     };
     CLAIMS.iter().enumerate().filter_map(view).collect()
 }
 
+fn intervention_view(row: &InterventionRow) -> InterventionView {
+    let both = |with: f64, without: f64| format!("{} − {}", precise(with), precise(without));
+    let bridges = row.bridge_with.zip(row.bridge_without);
+    InterventionView {
+        intervention: row.intervention.clone(),
+        vocabulary: row.vocabulary.clone(),
+        seeds: row.n_world_seeds,
+        pairs: row.n_pairs,
+        bridges: bridges.map_or("–".into(), |(with, without)| both(with, without)),
+        outcomes: both(row.outcome_with, row.outcome_without),
+        difference: precise(row.difference),
+        interval: interval(row.low, row.high),
+    }
+}
+
 fn precise(value: f64) -> String {
     format!("{value:.3}")
+}
+
+fn interval(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (Some(low), Some(high)) => format!("[{}, {}]", precise(low), precise(high)),
+        _ => "–".into(),
+    }
 }
 
 fn seed_views(claims: &Claims) -> Vec<SeedView> {

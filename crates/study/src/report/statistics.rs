@@ -1,7 +1,8 @@
 //! The statistics of the claims, each a pure function.
 //!
 //! Distributions come from statrs; ranks, correlations and their intervals stand here because no kept library has the
-//! partial rank correlation that claim 3 needs. Samples are slices of finite numbers; where a statistic is undefined
+//! partial rank correlation that claim 3 needs. A report's bytes should not depend on the machine: logarithms and their
+//! kin come from libm, and what statrs computes with the C library's is rounded. Samples are slices of finite numbers; where a statistic is undefined
 //! (too few values, no variance) the result is `None`, never a number.
 
 use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, StudentsT};
@@ -140,7 +141,7 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Estimate> {
     let rest = centred(values);
     let standard_error = (dot(&rest, &rest) / (n - 1) as f64 / n as f64).sqrt();
     let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
-    let half = t.inverse_cdf(0.5 + confidence / 2.0) * standard_error;
+    let half = rounded(t.inverse_cdf(0.5 + confidence / 2.0)) * standard_error;
     let value = mean(values);
     Some(Estimate {
         value,
@@ -150,14 +151,17 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Estimate> {
     })
 }
 
+/// A value to 10 significant digits: what a distribution's last bits are depends on the platform's logarithm.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.9e}").parse().unwrap_or(value)
+}
+
 /// Correlations at ± 1 have an infinite z; they are taken as this.
 pub const MOST_CORRELATION: f64 = 0.999;
 
 /// Fisher's z of a correlation, artanh r, after |r| is held at [`MOST_CORRELATION`].
 pub fn fisher_z(correlation: f64) -> f64 {
-    correlation
-        .clamp(-MOST_CORRELATION, MOST_CORRELATION)
-        .atanh()
+    libm::atanh(correlation.clamp(-MOST_CORRELATION, MOST_CORRELATION))
 }
 
 /// Mean and t interval of correlations on Fisher's scale, told as correlations. `None` with fewer than 2.
@@ -170,9 +174,9 @@ pub fn fisher_interval(correlations: &[f64], confidence: f64) -> Option<Estimate
         n,
     } = t_interval(&z, confidence)?;
     Some(Estimate {
-        value: value.tanh(),
-        low: low.tanh(),
-        high: high.tanh(),
+        value: libm::tanh(value),
+        low: libm::tanh(low),
+        high: libm::tanh(high),
         n,
     })
 }
@@ -182,7 +186,7 @@ pub fn fisher_interval(correlations: &[f64], confidence: f64) -> Option<Estimate
 pub fn sign_test(positive: u64, negative: u64) -> f64 {
     let n = positive + negative;
     match Binomial::new(0.5, n) {
-        Ok(binomial) if n > 0 => (2.0 * binomial.cdf(positive.min(negative))).min(1.0),
+        Ok(binomial) if n > 0 => rounded(2.0 * binomial.cdf(positive.min(negative))).min(1.0),
         _ => 1.0,
     }
 }
@@ -301,6 +305,14 @@ mod tests {
         let estimate = fisher_interval(&[0.6, 0.0], 0.95).unwrap();
         assert!(close(estimate.value, 1.0 / 3.0));
         assert!(fisher_interval(&[1.0, 1.0], 0.95).unwrap().high < 1.0);
+    }
+
+    #[test]
+    fn rounding_keeps_ten_digits() {
+        assert_eq!(rounded(2.570_581_835_636_314), 2.570_581_836);
+        assert_eq!(rounded(0.031_25), 0.031_25);
+        assert_eq!(rounded(-1.0e-7 / 3.0), -3.333_333_333e-8);
+        assert!(rounded(f64::INFINITY).is_infinite());
     }
 
     #[test]

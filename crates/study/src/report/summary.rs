@@ -245,16 +245,12 @@ struct Asked {
     rest: BTreeSet<Option<String>>,
 }
 
-/// A run's tokenizer and every knob but the size it was asked for, as text; `None` where the tokenizer is not known.
-fn but_for_size(run: &RunRecord) -> Option<String> {
+/// A run's tokenizer and every knob but `dropped`, as text; `None` where the tokenizer is not known. Two runs of which it
+/// is the same are one.
+pub fn tokenizer_and_knobs(run: &RunRecord, dropped: &[&str]) -> Option<String> {
     let (language, bytes, split) = tokenizer(run)?;
-    let knobs: String = run
-        .knobs
-        .iter()
-        .filter(|(name, _)| !["tok.vocab_size", SPLIT_IDS].contains(&name.as_str()))
-        .map(|(name, value)| format!(" {name}={value}"))
-        .collect();
-    Some(format!("{language} {bytes} {split:?}{knobs}"))
+    let knobs = run.knobs_but(&[dropped, &[SPLIT_IDS]].concat());
+    Some(format!("{language} {bytes} {split:?} {knobs}"))
 }
 
 /// The vocabularies of some runs, by realised size. A size all of whose runs have their tokenizer, all else equal, in a
@@ -272,7 +268,7 @@ pub fn vocabularies(data: &Data, runs: &[usize]) -> Vec<Vocabulary> {
     for ((_, size), runs) in by_size {
         let rest: BTreeSet<Option<String>> = runs
             .iter()
-            .map(|run| but_for_size(&data.runs[*run]))
+            .map(|run| tokenizer_and_knobs(&data.runs[*run], &["tok.vocab_size"]))
             .collect();
         let all_known = !rest.contains(&None);
         let smaller = asked

@@ -12,7 +12,7 @@ use super::summary::{
 /// Header, rows of (text, origin) and what they are made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageTable {
-    /// Column names: stage, condition, chance, one per vocabulary.
+    /// Column names: stage, condition, n, chance, one per vocabulary.
     pub header: Vec<String>,
     /// Cells with where they come from.
     pub rows: Vec<Vec<(String, String)>>,
@@ -28,7 +28,9 @@ impl StageTable {
         if vocabularies.is_empty() {
             return None;
         }
-        let mut header: Vec<String> = ["stage", "condition", "chance"].map(Into::into).to_vec();
+        let mut header: Vec<String> = ["stage", "condition", "n", "chance"]
+            .map(Into::into)
+            .to_vec();
         header.extend(
             vocabularies
                 .iter()
@@ -59,6 +61,11 @@ impl StageTable {
                 let mut row: Vec<(String, String)> = [
                     std::mem::take(&mut name).to_owned(),
                     condition_name(*condition).to_owned(),
+                    count(runs.iter().filter_map(|run| {
+                        let last = data.last(*run, measure);
+                        last.filter(|last| last.value.is_some())
+                            .map(|last| last.n_items)
+                    })),
                     chance,
                 ]
                 .map(|text| (text, String::new()))
@@ -83,7 +90,11 @@ impl StageTable {
             if cells.iter().all(Option::is_none) {
                 continue;
             }
-            let mut row: Vec<(String, String)> = [name, "masked concepts", "–"]
+            let concepts = runs
+                .iter()
+                .filter_map(|run| data.runs[*run].value(names::MASKED_CONCEPTS));
+            let n = count(concepts.map(|concepts| concepts as u64));
+            let mut row: Vec<(String, String)> = [name, "masked concepts", &n, "–"]
                 .map(|text| (text.to_owned(), String::new()))
                 .to_vec();
             row.extend(cells.into_iter().map(|cell| {
@@ -97,12 +108,14 @@ impl StageTable {
             .iter()
             .all(|vocabulary| vocabulary.runs.len() == 1);
         let note = if data.metrics.is_empty() {
-            "Means over tokenizers; in brackets t intervals over world seeds, where there are several.".to_owned()
+            "Means over tokenizers; n: concepts of one; in brackets t intervals over world seeds, where there are several."
+                .to_owned()
         } else if single {
-            "Last checkpoint, one run per vocabulary size; in brackets 95 % bootstrap intervals within the run.".to_owned()
+            "Last checkpoint, one run per vocabulary size; n: items of a run (of the bridge and of forms: concepts); in brackets 95 % bootstrap intervals within the run."
+                .to_owned()
         } else {
             format!(
-                "Last checkpoint, means over runs ({}); in brackets {:.0} % t intervals over world seeds.",
+                "Last checkpoint, means over runs ({}); n: items of a run (of the bridge and of forms: concepts); in brackets {:.0} % t intervals over world seeds.",
                 vocabularies
                     .iter()
                     .map(|vocabulary| format!("{}: {}", vocabulary.asked, vocabulary.runs.len()))
@@ -117,7 +130,7 @@ impl StageTable {
     /// The table for a terminal; with many vocabularies the intervals stay in the report.
     pub fn print(&self) -> String {
         const MOST_WITH_INTERVALS: usize = 4;
-        let short = self.header.len() > 3 + MOST_WITH_INTERVALS;
+        let short = self.header.len() > 4 + MOST_WITH_INTERVALS;
         let header: Vec<&str> = self.header.iter().map(String::as_str).collect();
         let mut table = command::Table::new(&header);
         for row in &self.rows {
@@ -133,5 +146,26 @@ impl StageTable {
             &self.note
         };
         format!("{table}\n{note}")
+    }
+}
+
+/// `500`, or `480–520` where runs differ; `–` of none.
+fn count(counts: impl Iterator<Item = u64> + Clone) -> String {
+    match (counts.clone().min(), counts.max()) {
+        (Some(least), Some(most)) if least < most => format!("{least}–{most}"),
+        (Some(least), _) => least.to_string(),
+        _ => "–".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_one_number_where_they_agree() {
+        assert_eq!(count([500, 500].into_iter()), "500");
+        assert_eq!(count([520, 480, 500].into_iter()), "480–520");
+        assert_eq!(count(std::iter::empty()), "–");
     }
 }

@@ -35,6 +35,14 @@ fn integer<T>(rows: &[T], value: impl Fn(&T) -> Option<u64>) -> Values {
     Values::Integer(rows.iter().map(value).collect())
 }
 
+/// Which row of `runs.parquet` a row belongs to. Two runs may end with one artifact, so its name does not tell.
+const RUN_ROW: &str = "run_row";
+
+fn run_row<T>(rows: &[T], run: impl Fn(&T) -> usize) -> WideColumn {
+    let numbers = integer(rows, |row| Some(run(row) as u64));
+    column(RUN_ROW, "row of the run in runs.parquet, from 0", numbers)
+}
+
 /// Writes `runs.parquet`: one row per planned run; knobs, artifacts, fingerprints, realised values and final metrics.
 ///
 /// # Errors
@@ -169,65 +177,67 @@ fn final_metrics(data: &Data) -> Vec<WideColumn> {
     columns
 }
 
-/// Writes `metrics.parquet`: the metrics of every run's EVAL at every checkpoint.
+/// Writes `metrics.parquet`: the metrics of every run's EVAL at every checkpoint, also those without a value, since a
+/// checkpoint that was not measured is no onset.
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_metrics(path: &Path, data: &Data) -> Result<()> {
-    let rows: Vec<&Metric> = data
-        .metrics
-        .iter()
-        .filter(|metric| metric.value.is_some())
-        .collect();
+    let rows = &data.metrics;
     let columns = [
+        run_row(rows, |row| row.run),
         column(
             "run",
             "name of the run's last artifact",
-            text(&rows, |row| Some(data.runs[row.run].run.clone())),
+            text(rows, |row| Some(data.runs[row.run].run.clone())),
         ),
         column(
             "step",
             "optimiser steps of the checkpoint",
-            integer(&rows, |row| Some(row.step)),
+            integer(rows, |row| Some(row.step)),
         ),
         column(
             "stage",
             "stage of transfer, or what else is measured",
-            text(&rows, |row| Some(row.stage.clone())),
+            text(rows, |row| Some(row.stage.clone())),
         ),
         column(
             "metric",
             "name of the metric",
-            text(&rows, |row| Some(row.metric.clone())),
+            text(rows, |row| Some(row.metric.clone())),
         ),
         column(
             "condition",
             "whose forms",
-            text(&rows, |row| Some(row.condition.to_string())),
+            text(rows, |row| Some(row.condition.to_string())),
         ),
         column(
             "phenomenon",
             "phenomenon; null for all",
-            text(&rows, |row| row.phenomenon.clone()),
+            text(rows, |row| row.phenomenon.clone()),
         ),
-        column("value", "its value", real(&rows, |row| row.value)),
+        column(
+            "value",
+            "its value; null where it could not be measured",
+            real(rows, |row| row.value),
+        ),
         column(
             "n_items",
             "items behind it",
-            integer(&rows, |row| Some(row.n_items)),
+            integer(rows, |row| Some(row.n_items)),
         ),
         column(
             "n_concepts",
             "concepts behind it",
-            integer(&rows, |row| Some(row.n_concepts)),
+            integer(rows, |row| Some(row.n_concepts)),
         ),
-        column("chance", "what guessing has", real(&rows, |row| row.chance)),
+        column("chance", "what guessing has", real(rows, |row| row.chance)),
         column(
             "low",
             "lower end of the within-run 95 % interval",
-            real(&rows, |row| row.low),
+            real(rows, |row| row.low),
         ),
-        column("high", "upper end", real(&rows, |row| row.high)),
+        column("high", "upper end", real(rows, |row| row.high)),
     ];
     write_wide(path, &columns)?;
     Ok(())
@@ -240,6 +250,7 @@ pub fn write_metrics(path: &Path, data: &Data) -> Result<()> {
 pub fn write_concepts(path: &Path, data: &Data) -> Result<()> {
     let rows = &data.concepts;
     let columns = [
+        run_row(rows, |row| row.run),
         column(
             "run",
             "name of the run's last artifact",
@@ -262,13 +273,13 @@ pub fn write_concepts(path: &Path, data: &Data) -> Result<()> {
         ),
         column(
             "atom",
-            "whether its majority form is one token",
+            "whether each of its majority forms, in all inflections, is one token",
             Values::Flag(rows.iter().map(|row| Some(row.atom)).collect()),
         ),
         column(
             "trained",
-            "whether all tokens of its minority form occur often enough in training text",
-            Values::Flag(rows.iter().map(|row| Some(row.trained)).collect()),
+            "whether all tokens of its minority forms occur often enough in training text; null where that is not known",
+            Values::Flag(rows.iter().map(|row| row.trained).collect()),
         ),
         column(
             "mrr",
@@ -322,7 +333,7 @@ struct Columns(BTreeMap<String, Values>, String);
 
 impl Columns {
     fn open(path: &Path) -> Result<Columns> {
-        let columns = read_wide(path)?
+        let columns = read_wide(path, corpus::Stage::Report.tool())?
             .into_iter()
             .map(|column| (column.name, column.values))
             .collect();
@@ -416,20 +427,10 @@ pub fn read(report: &Path) -> Result<Data> {
             values: values.collect(),
         });
     }
-    let index: BTreeMap<String, usize> = data
-        .runs
-        .iter()
-        .enumerate()
-        .map(|(index, run)| (run.run.clone(), index))
-        .collect();
+    let count = data.runs.len();
     let run_of = |table: &Columns, row: usize| {
-        table.need(
-            "run",
-            row,
-            table
-                .text("run", row)
-                .and_then(|run| index.get(&run).copied()),
-        )
+        let run = table.number(RUN_ROW, row).map(|run| run as usize);
+        table.need(RUN_ROW, row, run.filter(|run| *run < count))
     };
     let metrics = Columns::open(&input.file("metrics.parquet")?)?;
     for row in 0..metrics.rows() {
@@ -453,13 +454,16 @@ pub fn read(report: &Path) -> Result<Data> {
     let concepts = Columns::open(&input.file("concepts.parquet")?)?;
     for row in 0..concepts.rows() {
         let number = |name: &str| concepts.need(name, row, concepts.number(name, row));
-        let flag = |name: &str| matches!(concepts.get(name, row), Some(Setting::Switch(true)));
+        let flag = |name: &str| match concepts.get(name, row) {
+            Some(Setting::Switch(on)) => Some(on),
+            _ => None,
+        };
         data.concepts.push(Concept {
             run: run_of(&concepts, row)?,
             concept: number("concept")? as u32,
             bridge: number("bridge")?,
             ldn: number("ldn")?,
-            atom: flag("atom"),
+            atom: concepts.need("atom", row, flag("atom"))?,
             trained: flag("trained"),
             mrr: concepts.number("mrr", row),
             chance: concepts.number("chance", row),

@@ -16,6 +16,7 @@ fn draw(ontology: &Ontology, share: f64, held_out_share: f64) -> Result<Mask, Ma
     let config = MaskConfig {
         share,
         held_out_share,
+        stated: false,
     };
     Mask::draw(&config, ontology, Seed(1))
 }

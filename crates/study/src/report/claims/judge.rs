@@ -3,6 +3,7 @@
 use corpus::Verdict;
 use corpus::tables::ClaimRow;
 
+use super::verdict;
 use crate::report::statistics::{Estimate, fisher_interval, t_interval};
 use crate::thresholds::Thresholds;
 
@@ -24,9 +25,9 @@ pub struct PerSeed {
 /// The claims' table, and the statistics per world seed behind it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Claims {
-    /// One row per judged statistic.
+    /// One row per statistic that is judged or shown beside.
     pub rows: Vec<ClaimRow>,
-    /// One row per statistic and world seed, also of statistics that are shown and not judged.
+    /// One row per statistic and world seed, also of statistics that stand in no row.
     pub per_seed: Vec<PerSeed>,
 }
 
@@ -67,7 +68,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub fn into_claims(self) -> Claims {
+    /// Everything kept and judged, with the verdict of each whole claim.
+    pub fn into_claims(mut self) -> Claims {
+        let judged = self.claims.rows.clone();
+        for row in &mut self.claims.rows {
+            row.claim_verdict = verdict(&judged, row.claim);
+        }
         self.claims
     }
 
@@ -89,7 +95,16 @@ impl<'a> Judge<'a> {
     pub fn correlation(&mut self, judged: Judged, seeds: Vec<OfSeed>) {
         let values = self.keep(judged.claim, judged.name, seeds);
         let estimate = fisher_interval(&values, self.thresholds.confidence);
-        self.interval(judged, &values, estimate, None);
+        self.interval(judged, &values, estimate, self.thresholds.confidence, None);
+    }
+
+    /// Shows the mean of correlations, taken on Fisher's scale, beside the claim's statistics; it is not judged.
+    pub fn beside(&mut self, claim: u8, name: &'static str, seeds: Vec<OfSeed>) {
+        let values = self.keep(claim, name, seeds);
+        let confidence = self.thresholds.confidence;
+        let estimate = fisher_interval(&values, confidence);
+        let row = row(claim, name, &values, estimate, confidence);
+        self.claims.rows.push(row);
     }
 
     /// Judges a mean; `doubt` makes it undecided whatever the interval says.
@@ -102,7 +117,7 @@ impl<'a> Judge<'a> {
     ) {
         let values = self.keep(judged.claim, judged.name, seeds);
         let estimate = t_interval(&values, confidence);
-        self.interval(judged, &values, estimate, doubt);
+        self.interval(judged, &values, estimate, confidence, doubt);
     }
 
     fn interval(
@@ -110,6 +125,7 @@ impl<'a> Judge<'a> {
         judged: Judged,
         values: &[f64],
         estimate: Option<Estimate>,
+        confidence: f64,
         doubt: Option<String>,
     ) {
         let verdict = estimate.map_or(Verdict::Undecided, |estimate| decide(judged.side, estimate));
@@ -117,21 +133,14 @@ impl<'a> Judge<'a> {
             judged.side;
         let reasons = self.reasons(values.len(), doubt);
         self.claims.rows.push(ClaimRow {
-            claim: judged.claim,
-            statistic: judged.name.to_owned(),
-            estimate: estimate
-                .map(|estimate| estimate.value)
-                .or_else(|| values.first().copied()),
-            low: estimate.map(|estimate| estimate.low),
-            high: estimate.map(|estimate| estimate.high),
-            threshold,
-            verdict: if reasons.is_none() {
+            threshold: Some(threshold),
+            verdict: Some(if reasons.is_none() {
                 verdict
             } else {
                 Verdict::Undecided
-            },
-            n_world_seeds: values.len() as u32,
+            }),
             missing: reasons,
+            ..row(judged.claim, judged.name, values, estimate, confidence)
         });
     }
 
@@ -154,13 +163,15 @@ impl<'a> Judge<'a> {
             estimate: p,
             low: None,
             high: None,
-            threshold: level,
-            verdict: if decided { found } else { Verdict::Undecided },
+            confidence: None,
+            threshold: Some(level),
+            verdict: Some(if decided { found } else { Verdict::Undecided }),
             n_world_seeds: n as u32,
             missing: reasons
                 .into_iter()
                 .chain(note)
                 .reduce(|a, b| format!("{a}; {b}")),
+            claim_verdict: Verdict::Undecided,
         });
     }
 
@@ -170,6 +181,31 @@ impl<'a> Judge<'a> {
         let few = (n < needed).then(|| format!("{n} of at least {needed} world seeds"));
         let reasons = self.missing.iter().cloned().chain(doubt).chain(few);
         reasons.reduce(|a, b| format!("{a}; {b}"))
+    }
+}
+
+/// A row that is not judged. With one world seed the estimate is its value and there is no interval.
+fn row(
+    claim: u8,
+    name: &str,
+    values: &[f64],
+    estimate: Option<Estimate>,
+    confidence: f64,
+) -> ClaimRow {
+    ClaimRow {
+        claim,
+        statistic: name.to_owned(),
+        estimate: estimate
+            .map(|estimate| estimate.value)
+            .or_else(|| values.first().copied()),
+        low: estimate.map(|estimate| estimate.low),
+        high: estimate.map(|estimate| estimate.high),
+        confidence: estimate.map(|_| confidence),
+        threshold: None,
+        verdict: None,
+        n_world_seeds: values.len() as u32,
+        missing: None,
+        claim_verdict: Verdict::Undecided,
     }
 }
 
@@ -222,7 +258,7 @@ mod tests {
     fn the_whole_interval_decides() {
         // Mean 0.5, s = 0.01, half-width 4.303 · 0.01/√3 = 0.0248: [0.4752, 0.5248]
         let values = [0.49, 0.50, 0.51];
-        let verdict = |side| judged(side, &values, None, None).verdict;
+        let verdict = |side| judged(side, &values, None, None).verdict.unwrap();
         assert_eq!(verdict(Side::Above(0.47)), Verdict::Holds);
         assert_eq!(verdict(Side::Above(0.48)), Verdict::Undecided);
         assert_eq!(verdict(Side::Above(0.53)), Verdict::Fails);
@@ -238,7 +274,10 @@ mod tests {
         let row = judged(Side::Above(0.0), &[0.5, 0.5], None, None);
         assert_eq!(
             (row.verdict, row.missing.as_deref()),
-            (Verdict::Undecided, Some("2 of at least 3 world seeds"))
+            (
+                Some(Verdict::Undecided),
+                Some("2 of at least 3 world seeds")
+            )
         );
         let row = judged(
             Side::Above(0.0),
@@ -246,7 +285,7 @@ mod tests {
             Some("1 of 9 runs: eval-0"),
             Some("too little variance"),
         );
-        assert_eq!(row.verdict, Verdict::Undecided);
+        assert_eq!(row.verdict, Some(Verdict::Undecided));
         assert_eq!(
             row.missing.as_deref(),
             Some("1 of 9 runs: eval-0; too little variance")

@@ -123,7 +123,7 @@ pub fn ink_on_viridis(t: f64) -> &'static str {
         if part <= 0.04045 {
             part / 12.92
         } else {
-            ((part + 0.055) / 1.055).powf(2.4)
+            libm::pow((part + 0.055) / 1.055, 2.4)
         }
     };
     let [red, green, blue] = viridis_rgb(t).map(linear);

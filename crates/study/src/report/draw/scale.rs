@@ -59,7 +59,7 @@ impl Scale {
     pub fn place(&self, value: f64) -> f64 {
         let share = match self {
             Scale::Linear { from, to } => (value - from) / (to - from),
-            Scale::Log { from, to } => (value / from).ln() / (to / from).ln(),
+            Scale::Log { from, to } => libm::log(value / from) / libm::log(to / from),
             Scale::Bands(names) => (value + 0.5) / names.len().max(1) as f64,
         };
         if share.is_finite() {
@@ -74,7 +74,7 @@ impl Scale {
         match self {
             Scale::Linear { from, to } => {
                 let step = round_step((to - from) / most.max(1) as f64);
-                let decimals = (-step.log10().floor()).max(0.0) as usize;
+                let decimals = (-libm::log10(step).floor()).max(0.0) as usize;
                 let first = (from / step - 1e-9).ceil() as i64;
                 let last = (to / step + 1e-9).floor() as i64;
                 (first..=last)
@@ -110,7 +110,7 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
 
 /// The smallest of 1, 2, 5 times a power of ten that is at least `least`.
 fn round_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
+    let power = libm::pow(10.0, libm::log10(least).floor());
     [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|factor| factor * power)
@@ -121,7 +121,10 @@ fn round_step(least: f64) -> f64 {
 /// Powers of ten, with 2 and 5 between where few are wanted more.
 fn log_ticks(from: f64, to: f64, most: usize) -> Vec<(f64, String)> {
     let candidates = |factors: &[f64]| -> Vec<f64> {
-        let (low, high) = (from.log10().floor() as i32, to.log10().ceil() as i32);
+        let (low, high) = (
+            libm::log10(from).floor() as i32,
+            libm::log10(to).ceil() as i32,
+        );
         let all = (low..=high)
             .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
         all.filter(|value| (from..=to).contains(value)).collect()

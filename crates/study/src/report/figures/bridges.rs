@@ -2,155 +2,166 @@
 
 use super::Figure;
 use crate::report::claims::concept_correlation;
-use crate::report::data::{Data, OUTCOME, names};
+use crate::report::data::{Data, Measure, OUTCOME, REACHABILITY, names};
 use crate::report::draw::colour::{INK, KINDS, SOFT, viridis};
 use crate::report::draw::panel::{Labels, Panel, TICK, text_width};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Font, Line, MARKS, Mark, Svg};
 use crate::report::statistics::{mean, spearman};
-use crate::report::summary::{levels, main_runs, number, vocabularies};
+use crate::report::summary::{Vocabulary, levels, main_runs, number, vocabularies};
 
-/// A point per run; `None` with fewer than two.
+/// What is drawn against the bridge: the claims' outcome, and how many concepts were reached.
+const OUTCOMES: [(&str, Measure<'static>); 2] = [
+    ("masked MRR, the claims' outcome", OUTCOME),
+    ("masked reachability", REACHABILITY),
+];
+
+/// A run's number, bridge and outcome.
+type RunPoint = (usize, f64, f64);
+
+fn points_of(data: &Data, runs: &[usize], measure: Measure) -> Vec<RunPoint> {
+    let place = |run: &usize| {
+        let bridge = data.runs[*run].value(names::BRIDGE)?;
+        Some((*run, bridge, data.last(*run, measure)?.value?))
+    };
+    runs.iter().filter_map(place).collect()
+}
+
+/// A point per run, a panel per outcome; `None` with fewer than two points.
 pub fn over_runs(data: &Data) -> Option<Figure> {
     let runs = main_runs(data);
-    let place = |run: usize| {
-        Some((
-            data.runs[run].value(names::BRIDGE)?,
-            data.last(run, OUTCOME)?.value?,
-        ))
-    };
-    let points: Vec<(usize, f64, f64)> = runs
-        .iter()
-        .filter_map(|run| place(*run).map(|(x, y)| (*run, x, y)))
-        .collect();
-    if points.len() < 2 {
+    if points_of(data, &runs, OUTCOME).len() < 2 {
         return None;
     }
-    // Few runs: their own intervals say how much of the differences is noise.
-    let interval = |run: usize| {
-        let last = data.last(run, OUTCOME).filter(|_| points.len() <= 40)?;
-        last.low.zip(last.high)
-    };
     let vocabularies = vocabularies(data, &runs);
     let regimes = levels(data, &runs, "tok.regime");
-    let panel = Panel {
-        frame: [60.0, 30.0, 460.0, 320.0],
-        x: Scale::around(points.iter().map(|point| point.1)),
-        y: Scale::around(
-            points
-                .iter()
-                .map(|point| point.2)
-                .chain(chances(data, &runs))
-                .chain(
-                    points
-                        .iter()
-                        .filter_map(|point| interval(point.0))
-                        .flat_map(|(low, high)| [low, high]),
-                ),
-        ),
-    };
-    let mut svg = Svg::new(740.0, 410.0);
-    panel.axes(
-        &mut svg,
-        Labels {
-            title: "",
-            x: "bridge: shared mass corrected for chance, mean over masked concepts",
-            y: "masked MRR",
+    let last = vocabularies.len().saturating_sub(1).max(1) as f64;
+    let mut svg = Svg::new(1010.0, 410.0);
+    let mut notes = Vec::new();
+    let mut whiskers = "";
+    for (place, (title, measure)) in OUTCOMES.into_iter().enumerate() {
+        let points = points_of(data, &runs, measure);
+        // Few runs: their own intervals say how much of the differences is noise.
+        let interval = |run: usize| {
+            let last = data.last(run, measure).filter(|_| points.len() <= 40)?;
+            last.low.zip(last.high)
+        };
+        let all_chances: Vec<f64> = runs
+            .iter()
+            .filter_map(|run| data.last(*run, measure)?.chance)
+            .collect();
+        let ends = points.iter().filter_map(|point| interval(point.0));
+        let values = points.iter().map(|point| point.2);
+        let panel = Panel {
+            frame: [60.0 + 400.0 * place as f64, 34.0, 350.0, 316.0],
+            x: Scale::around(points.iter().map(|point| point.1)),
+            y: Scale::around(
+                values
+                    .chain(all_chances.iter().copied())
+                    .chain(ends.flat_map(|(low, high)| [low, high])),
+            ),
+        };
+        let labels = Labels {
+            title,
+            x: "bridge: shared mass corrected for chance",
+            y: "",
             y_ticks: true,
             x_ticks: true,
-        },
-    );
-    let all_chances: Vec<f64> = chances(data, &runs).collect();
-    if !all_chances.is_empty() {
-        panel.level(&mut svg, mean(&all_chances), None);
-    }
-    let last = vocabularies.len().saturating_sub(1).max(1) as f64;
-    for (v, vocabulary) in vocabularies.iter().enumerate() {
-        for (run, x, y) in points
-            .iter()
-            .filter(|(run, ..)| vocabulary.runs.contains(run))
-        {
-            let regime = regimes
-                .iter()
-                .position(|(_, runs)| runs.contains(run))
-                .unwrap_or(0);
-            let title = format!(
-                "{}\nvocabulary {}, regime {}: bridge {}, MRR {}",
-                data.runs[*run].run,
-                vocabulary.label,
-                regimes[regime].0,
-                number(*x),
-                number(*y)
-            );
-            if let Some((low, high)) = interval(*run) {
-                panel.whisker(&mut svg, panel.place_x(*x), low, high, SOFT);
-            }
-            svg.dot(
-                panel.place(*x, *y),
-                5.0,
-                MARKS[regime % MARKS.len()],
-                &viridis(v as f64 / last),
-                Some(&title),
-            );
+        };
+        panel.axes(&mut svg, labels);
+        if !all_chances.is_empty() {
+            panel.level(&mut svg, mean(&all_chances), None);
         }
+        for (v, vocabulary) in vocabularies.iter().enumerate() {
+            for (run, x, y) in points
+                .iter()
+                .filter(|(run, ..)| vocabulary.runs.contains(run))
+            {
+                let regime = regimes
+                    .iter()
+                    .position(|(_, runs)| runs.contains(run))
+                    .unwrap_or(0);
+                let tip = format!(
+                    "{}\nvocabulary {}, regime {}: bridge {}, {title} {}",
+                    data.runs[*run].run,
+                    vocabulary.label,
+                    regimes[regime].0,
+                    number(*x),
+                    number(*y)
+                );
+                if let Some((low, high)) = interval(*run) {
+                    panel.whisker(&mut svg, panel.place_x(*x), low, high, SOFT);
+                    whiskers = " Whiskers: 95 % bootstrap intervals within the run.";
+                }
+                svg.dot(
+                    panel.place(*x, *y),
+                    5.0,
+                    MARKS[regime % MARKS.len()],
+                    &viridis(v as f64 / last),
+                    Some(&tip),
+                );
+            }
+        }
+        let (xs, ys): (Vec<f64>, Vec<f64>) = points.iter().map(|(_, x, y)| (*x, *y)).unzip();
+        notes.extend(spearman(&xs, &ys).map(|rho| format!("{} with {title}", number(rho))));
     }
-    // What the colours and shapes mean.
+    run_legend(&mut svg, 842.0, &vocabularies, &regimes);
+    let note = if notes.is_empty() {
+        "Too few runs for a correlation.".to_owned()
+    } else {
+        format!(
+            "Spearman of the bridge over the runs shown: {} (they are nested in world seeds; the claims' table has the estimate per seed).",
+            notes.join(", ")
+        )
+    };
+    Some(Figure {
+        id: "bridge-runs".into(),
+        title: "Bridge against masked lexical transfer: runs".into(),
+        caption: format!(
+            "Means over a run's masked concepts at the last checkpoint, calibrated, primary set: reciprocal rank, and share ranked first \
+             with scores averaged over contexts. Dashed: chance.{whiskers} {note}"
+        ),
+        svg,
+    })
+}
+
+/// What the colours and shapes of runs mean.
+fn run_legend(
+    svg: &mut Svg,
+    left: f64,
+    vocabularies: &[Vocabulary],
+    regimes: &[(String, Vec<usize>)],
+) {
+    let last = vocabularies.len().saturating_sub(1).max(1) as f64;
     let mut y = 46.0;
-    svg.text([548.0, y - 12.0], "vocabulary size", Font::soft(TICK));
+    svg.text([left, y - 12.0], "vocabulary size", Font::soft(TICK));
     for (v, vocabulary) in vocabularies.iter().enumerate() {
         svg.dot(
-            [555.0, y + 1.0],
+            [left + 7.0, y + 1.0],
             5.0,
             Mark::Circle,
             &viridis(v as f64 / last),
             None,
         );
-        svg.text([568.0, y + 5.0], &vocabulary.label, Font::ink(12.0));
+        svg.text([left + 20.0, y + 5.0], &vocabulary.label, Font::ink(12.0));
         y += 20.0;
     }
     if regimes.len() > 1 {
         y += 22.0;
-        svg.text([548.0, y - 12.0], "tokenizer regime", Font::soft(TICK));
+        svg.text([left, y - 12.0], "tokenizer regime", Font::soft(TICK));
         for (r, (regime, _)) in regimes.iter().enumerate() {
             svg.mark(
-                [555.0, y + 1.0],
+                [left + 7.0, y + 1.0],
                 5.0,
                 MARKS[r % MARKS.len()],
                 INK,
                 0.75,
                 None,
             );
-            svg.text([568.0, y + 5.0], regime, Font::ink(12.0));
+            svg.text([left + 20.0, y + 5.0], regime, Font::ink(12.0));
             y += 20.0;
         }
     }
-    let (xs, ys): (Vec<f64>, Vec<f64>) = points.iter().map(|(_, x, y)| (*x, *y)).unzip();
-    let note = match spearman(&xs, &ys) {
-        Some(rho) => format!(
-            "Spearman over all {} runs shown: {} (they are nested in world seeds; the claims' table has the estimate per seed).",
-            points.len(),
-            number(rho)
-        ),
-        None => format!("{} runs shown; too few for a correlation.", points.len()),
-    };
-    let whiskers = if points.iter().any(|point| interval(point.0).is_some()) {
-        " Whiskers: 95 % bootstrap intervals within the run."
-    } else {
-        ""
-    };
-    Some(Figure {
-        id: "bridge-runs".into(),
-        title: "Bridge against masked lexical transfer: runs".into(),
-        caption: format!(
-            "Calibrated MRR of masked forms in the primary set at the last checkpoint. Dashed: chance.{whiskers} {note}"
-        ),
-        svg,
-    })
-}
-
-fn chances<'a>(data: &'a Data, runs: &'a [usize]) -> impl Iterator<Item = f64> + 'a {
-    runs.iter()
-        .filter_map(|run| data.last(*run, OUTCOME)?.chance)
 }
 
 /// A point per masked concept, a panel per vocabulary, at most this many points a panel.
@@ -255,7 +266,7 @@ pub fn over_concepts(data: &Data) -> Option<Figure> {
     }
     Some(Figure {
         id: "bridge-concepts".into(),
-        title: "Bridge against masked lexical transfer: concepts".into(),
+        title: "Bridge against masked MRR: concepts".into(),
         caption: format!(
             "A point per masked concept and run: its primary bridge and the mean calibrated reciprocal rank over its contexts at the last checkpoint{}. \
              Line: means of fifths by bridge. ρ: Spearman over concepts within a run, mean over runs.",

@@ -2,23 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use corpus::Condition;
-
 use super::Figure;
-use crate::report::data::{Data, Measure, names};
+use crate::report::data::{Data, REACHABILITY, names};
 use crate::report::draw::colour::{INK, ink_on_viridis, viridis};
 use crate::report::draw::panel::{Labels, Panel};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Font, Svg};
 use crate::report::summary::{
     Shown, levels, main_runs, number, shown, shown_value, vocabularies, with_interval,
-};
-
-const REACHABILITY: Measure = Measure {
-    stage: "lexical",
-    metric: "reachability",
-    condition: Condition::Masked,
-    phenomenon: None,
 };
 
 /// Masked reachability where models were evaluated, and the masked concepts' bridges; each only where vocabulary or

@@ -5,6 +5,7 @@ pub mod controls;
 pub mod curves;
 pub mod heat;
 pub mod importance;
+pub mod interventions;
 pub mod order;
 pub mod stages;
 pub mod tokenizers;
@@ -38,6 +39,7 @@ pub fn figures(data: &Data) -> Vec<Figure> {
     figures.extend(order::figure(data));
     figures.extend(bridges::over_runs(data));
     figures.extend(bridges::over_concepts(data));
+    figures.extend(interventions::figure(data));
     figures.extend(importance::figure(data));
     figures.extend(controls::figure(data));
     figures.extend(tokenizers::figure(data));
