@@ -407,7 +407,7 @@ fn events(options: &Options, job: &Job) -> Result<Option<Events>> {
 
 /// Loss of a model that knows nothing.
 fn chance_nats(vocab_size: usize) -> f64 {
-    (vocab_size as f64).ln()
+    libm::log(vocab_size as f64)
 }
 
 /// The running mean of the loss above which a training has exploded.
