@@ -195,8 +195,8 @@ fn tok(study: &Path, run: &PlannedRun) {
             ordered: 0.2,
             ordered_corrected: 0.1,
             specificity: 0.2,
-            identifiability: bridge_of(run, concept).max(0.1),
-            learnable: 0.4,
+            identifiability: Some(bridge_of(run, concept).max(0.1)),
+            learnable: Some(0.4),
             seen_coverage_minority: 0.9,
             seen_coverage_all: if concept.is_multiple_of(3) { 0.7 } else { 1.0 },
             fertility_majority: if f64::from(concept) / f64::from(CONCEPTS) > small {
