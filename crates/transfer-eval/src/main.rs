@@ -38,6 +38,7 @@ fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
         temperature,
         bootstrap: flags.bootstrap,
         validation_pairs: flags.validation_pairs,
+        engine: flags.engine,
     };
     let manner = Manner {
         out: &flags.out,
