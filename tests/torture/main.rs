@@ -1,6 +1,7 @@
 //! `torture`: tries to break every stage, and says what happened. `make torture` runs all of it.
 
 mod disk;
+mod engines;
 mod kill;
 mod matrix;
 mod race;
