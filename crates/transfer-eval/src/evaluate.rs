@@ -115,6 +115,7 @@ pub fn evaluate(
     settings: &Settings,
     manner: &Manner<'_>,
 ) -> Result<Vec<MetricRow>> {
+    settings.bootstrap().check()?;
     // Before anything is begun: an engine or a device that cannot be had ends here.
     let place = Place::open(settings.engine, manner.device)?;
     let configuration = settings.to_json()?;

@@ -169,6 +169,7 @@ impl Evaluated {
     pub fn open(path: &Path) -> Result<Evaluated> {
         let eval = Input::open(path, Stage::Eval)?;
         let settings = Settings::from_json(&eval.manifest().configuration)
+            .and_then(|settings| settings.bootstrap().check().map(|()| settings))
             .with_context(|| path.display().to_string())?;
         Ok(Evaluated { eval, settings })
     }
