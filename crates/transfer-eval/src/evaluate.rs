@@ -284,12 +284,11 @@ fn align(
     };
     let majority = states(Language::Majority, |pair| &pair.majority)?;
     let minority = states(Language::Minority, |pair| &pair.minority)?;
-    let layers = majority.iter().zip(&minority).zip(0..);
-    Ok(layers
-        .flat_map(|((majority, minority), layer)| {
-            alignment::rows(step, layer, pairs, majority, minority)
-        })
-        .collect())
+    let mut rows = Vec::new();
+    for ((majority, minority), layer) in majority.iter().zip(&minority).zip(0..) {
+        rows.extend(alignment::rows(step, layer, pairs, majority, minority)?);
+    }
+    Ok(rows)
 }
 
 /// Whether an earlier run recorded this checkpoint. What was damaged since is deleted, to be recorded again.
