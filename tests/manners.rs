@@ -36,6 +36,28 @@ fn completions_manual_pages_and_versions() {
     }
 }
 
+/// A page sent to a full disk is an error like any other.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_said_in_one_line() {
+    let lab = Lab::new();
+    for binary in BINARIES {
+        for arguments in [&["--man"][..], &["--completions", "bash"]] {
+            let full = std::fs::File::options().write(true).open("/dev/full");
+            let output = Command::new(lab.binaries().join(binary))
+                .args(arguments)
+                .stdout(full.unwrap())
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(1), "{binary} {arguments:?}");
+            assert_eq!(
+                String::from_utf8_lossy(&output.stderr),
+                "error: standard output: cannot write the result: No space left on device (os error 28)\n"
+            );
+        }
+    }
+}
+
 /// Bash takes the scripts as they are.
 #[test]
 fn completions_are_shell() {

@@ -155,34 +155,53 @@ fn eval_is_read() {
     rows::<ContinuationRow>(&eval);
 }
 
-/// Training on the sample's text and tokenizer as `regenerate.sh` does gives the sample's bytes: the portable engine
-/// computes the same everywhere, and what is computed does not change unnoticed.
+/// Training and evaluating as `regenerate.sh` does gives the sample's bytes: the portable engine computes the same
+/// everywhere, whatever the threads, the place, the language and the time zone, and what is computed does not change
+/// unnoticed.
 #[test]
-fn the_sample_model_is_trained_again_to_its_bytes() {
-    let lab = Lab::new();
-    for role in ["lang", "tok"] {
-        end_to_end::directory::copy(&samples().join(role), &lab.path(role)).unwrap();
+fn the_samples_are_computed_again_to_their_bytes() {
+    for (binary, role, inputs) in [
+        ("model-train", "model", &["lang", "tok"][..]),
+        ("transfer-eval", "eval", &["lang", "tok", "model"]),
+    ] {
+        let arguments = regenerating(binary);
+        assert!(arguments.contains("--engine portable-f32"), "{arguments}");
+        let manifest = std::fs::read(samples().join(role).join("manifest.json")).unwrap();
+        let mut expected: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        // The sample keeps the version that wrote it; it is no part of what was computed.
+        expected["tool_version"] = env!("CARGO_PKG_VERSION").into();
+        let expected = corpus::canonical_json(&expected);
+        for (variable, value, threads) in [
+            ("LC_ALL", "C", ""),
+            ("LC_ALL", "tr_TR.UTF-8", "--threads 1"),
+            ("TZ", "Asia/Kathmandu", "--threads 2"),
+        ] {
+            let lab = Lab::new();
+            for input in inputs {
+                end_to_end::directory::copy(&samples().join(input), &lab.path(input)).unwrap();
+            }
+            let output = lab.run_with(variable, value, binary, &format!("{arguments} {threads}"));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{binary}: {said}");
+            let found = std::fs::read_to_string(lab.path(role).join("manifest.json")).unwrap();
+            assert_eq!(found, expected, "{binary} {variable}={value} {threads}");
+        }
     }
+}
+
+/// The arguments with which `regenerate.sh` runs a command.
+fn regenerating(binary: &str) -> String {
     let path = project().join("tests/samples/regenerate.sh");
     let script = std::fs::read_to_string(path).unwrap();
     let script = script.replace("\\\n", " ");
     let command = script
         .lines()
-        .find_map(|line| line.strip_prefix("model-train "));
-    let arguments = command
-        .expect("regenerate.sh trains a model")
+        .find_map(|line| line.strip_prefix(&format!("{binary} ")));
+    command
+        .unwrap_or_else(|| panic!("regenerate.sh runs {binary}"))
         .replace("$out/", "")
         .replace("$cache", "cache")
-        .replace('"', "");
-    assert!(arguments.contains("--engine portable-f32"), "{arguments}");
-    lab.ok("model-train", &arguments);
-
-    let manifest = std::fs::read(samples().join("model/manifest.json")).unwrap();
-    let mut expected: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-    // The sample keeps the version that wrote it; it is no part of what was computed.
-    expected["tool_version"] = env!("CARGO_PKG_VERSION").into();
-    let found = std::fs::read_to_string(lab.path("model/manifest.json")).unwrap();
-    assert_eq!(found, corpus::canonical_json(&expected));
+        .replace('"', "")
 }
 
 /// The commands take the samples as they take today's directories.

@@ -12,7 +12,7 @@ lang-gen --world tests/samples/world.toml --out "$out/lang" --quiet
 tok-train --lang "$out/lang" --out "$out/tok" --vocab-size 64 --quiet
 model-train --lang "$out/lang" --tok "$out/tok" --out "$out/model" --cache "$cache" --engine portable-f32 --quiet \
     --d-model 16 --n-heads 2 --n-layers 1 --max-steps 4 --batch-size 2 --seq-len 32 --checkpoints 2 --validation-documents 4
-transfer-eval --lang "$out/lang" --tok "$out/tok" --model "$out/model" --out "$out/eval" --quiet \
+transfer-eval --lang "$out/lang" --tok "$out/tok" --model "$out/model" --out "$out/eval" --engine portable-f32 --quiet \
     --samples 2 --draws 2 --validation-pairs 4 --bootstrap 20
 # Of run.json only what vouches for the manifest: no host, clock or path.
 for run in "$out"/*/run.json; do

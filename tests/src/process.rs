@@ -174,6 +174,25 @@ pub fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
+/// What ends a command from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGKILL: at once, with no last word.
+    Kill,
+    /// SIGINT: as Ctrl-C.
+    Interrupt,
+}
+
+impl Signal {
+    /// `kill` or `interrupt`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Kill => "kill",
+            Signal::Interrupt => "interrupt",
+        }
+    }
+}
+
 /// A command under way; killed with its children when dropped.
 pub struct Running {
     child: Child,
@@ -190,20 +209,20 @@ impl Running {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends a signal to the whole process group.
-    #[cfg(unix)]
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    /// Sends a signal to the whole process group. Where there are no such signals the process itself is killed.
+    pub fn signal(&mut self, signal: Signal) {
+        #[cfg(unix)]
         if let Some(group) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            let signal = match signal {
+                Signal::Kill => rustix::process::Signal::KILL,
+                Signal::Interrupt => rustix::process::Signal::INT,
+            };
             // It may have ended meanwhile.
             rustix::process::kill_process_group(group, signal).ok();
         }
-    }
-
-    /// Kills it and its children as the system would.
-    pub fn kill(&mut self) {
-        #[cfg(unix)]
-        self.signal(rustix::process::Signal::KILL);
-        self.child.kill().ok();
+        if signal == Signal::Kill || cfg!(not(unix)) {
+            self.child.kill().ok();
+        }
     }
 
     /// Waits for its end, at most as long as its limit.
@@ -219,7 +238,7 @@ impl Running {
             }
             if self.started.elapsed() > self.limit && !timed_out {
                 timed_out = true;
-                self.kill();
+                self.signal(Signal::Kill);
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(5));
@@ -248,7 +267,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.is_over() {
-            self.kill();
+            self.signal(Signal::Kill);
             self.child.wait().ok();
         }
     }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use corpus::Input;
 use end_to_end::directory::{require_nothing_beside, require_one_of};
-use end_to_end::process::Ended;
-use rustix::process::Signal;
+use end_to_end::process::{Ended, Signal};
 use seed::{Seed, Stream};
 
 use crate::subject::{Bench, Moment, Subject, below};
 
 /// A stage must stop within this after SIGINT.
-const STOPS_WITHIN: Duration = Duration::from_secs(2);
+pub const STOPS_WITHIN: Duration = Duration::from_secs(2);
 const SIGKILL: i32 = 9;
 const SIGINT: i32 = 2;
 
@@ -41,11 +40,7 @@ pub fn torture(
     number: u64,
     seed: Seed,
 ) -> Result<Tally> {
-    let kind = if signal == Signal::KILL {
-        "kill"
-    } else {
-        "interrupt"
-    };
+    let kind = signal.name();
     let mut stream = seed.stream(&format!("{kind}/{}", subject.name));
     let mut tally = Tally::default();
     // Those that come too late do not count, within reason.
@@ -54,7 +49,22 @@ pub fn torture(
         one_output(bench, subject, signal, number, &mut stream, &mut tally)
             .with_context(|| format!("{kind} {}, signal {turn} and after", subject.name))?;
     }
+    tally
+        .require(number)
+        .with_context(|| format!("{kind} {}", subject.name))?;
     Ok(tally)
+}
+
+impl Tally {
+    /// Checks that as many signals came in time as were asked for.
+    pub fn require(&self, number: u64) -> Result<()> {
+        let Tally { hit, sent, .. } = self;
+        ensure!(
+            *hit == number,
+            "expected {number} signals before the end of a run, found {hit} of {sent}"
+        );
+        Ok(())
+    }
 }
 
 /// One output, from nothing or over an older one, with one to three signals on the way.
@@ -105,7 +115,7 @@ fn judge_end(ended: &Ended, signal: Signal, before: Duration, tally: &mut Tally)
         return Ok(());
     }
     tally.hit += 1;
-    if signal == Signal::KILL {
+    if signal == Signal::Kill {
         ensure!(
             ended.signal == Some(SIGKILL),
             "{}: {}",

@@ -1,6 +1,7 @@
 //! `torture`: tries to break every stage, and says what happened. `make torture` runs all of it.
 
 mod disk;
+mod engines;
 mod kill;
 mod matrix;
 mod race;
@@ -11,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use command::Table;
 use end_to_end::corruption;
-use rustix::process::Signal;
+use end_to_end::process::Signal;
 use seed::Seed;
 
 use subject::Bench;
@@ -109,14 +110,18 @@ fn torture(kind: Kind, cli: &Cli, binaries: &Path, scratch: &Path) -> Result<Tab
     if kind == Kind::Corruption {
         return corrupt(cli, binaries, scratch);
     }
+    ensure!(
+        cfg!(unix) || kind != Kind::Interrupt,
+        "interrupt: needs a system with SIGINT"
+    );
     let with_study = cli.stage.is_empty() || cli.stage.iter().any(|stage| stage == "study");
     let bench = Bench::prepare(binaries, scratch, &cli.stage)?;
     match kind {
         Kind::Kill | Kind::Interrupt => {
             let signal = if kind == Kind::Kill {
-                Signal::KILL
+                Signal::Kill
             } else {
-                Signal::INT
+                Signal::Interrupt
             };
             let mut table = Table::new(&[
                 "stage",

@@ -8,11 +8,10 @@ use anyhow::{Context, Result, ensure};
 use command::Table;
 use corpus::Stage;
 use end_to_end::directory::{Tree, remove, require_one_of, tree};
-use end_to_end::process::{Ended, Program, words};
-use rustix::process::Signal;
+use end_to_end::process::{Ended, Program, Signal, words};
 use seed::{Seed, Stream};
 
-use crate::kill::Tally;
+use crate::kill::{STOPS_WITHIN, Tally};
 use crate::subject::{Moment, below};
 
 const STUDY: &str = r#"
@@ -158,11 +157,7 @@ pub fn torture(
 ) -> Result<(Duration, Tally)> {
     let study = Study::new(binaries, directory)?;
     let (reference, usual) = study.reference()?;
-    let kind = if signal == Signal::KILL {
-        "kill"
-    } else {
-        "interrupt"
-    };
+    let kind = signal.name();
     let mut stream = seed.stream(&format!("{kind}/make"));
     let mut tally = Tally::default();
     while tally.hit < number && tally.sent < 5 * number {
@@ -178,6 +173,9 @@ pub fn torture(
         )
         .with_context(|| format!("{kind} make, signal {turn} and after"))?;
     }
+    tally
+        .require(number)
+        .with_context(|| format!("{kind} make"))?;
     Ok((usual, tally))
 }
 
@@ -211,7 +209,7 @@ fn one_study(
             continue;
         }
         tally.hit += 1;
-        if signal == Signal::INT {
+        if signal == Signal::Interrupt {
             tally.slowest = tally.slowest.max(judge_interrupt(&ended, before)?);
         }
     }
@@ -224,7 +222,7 @@ fn one_study(
 fn judge_interrupt(ended: &Ended, before: Duration) -> Result<Duration> {
     let took = ended.elapsed.saturating_sub(before);
     ensure!(
-        took < Duration::from_secs(3),
+        took < STOPS_WITHIN,
         "SIGINT: make went on for {:.2} s",
         took.as_secs_f64()
     );

@@ -39,8 +39,13 @@ pub fn threads(flags: &StageFlags) -> usize {
 pub fn parse<C: Parser>() -> C {
     let mut command = with_documents::<C>();
     if let Some(document) = document(&command, std::env::args_os()) {
-        let printed = document.map(|bytes| crate::print(String::from_utf8_lossy(&bytes)));
-        std::process::exit(i32::from(!matches!(printed, Ok(Ok(())))));
+        let printed = document
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| crate::print(String::from_utf8_lossy(&bytes)));
+        if let Err(error) = &printed {
+            crate::stage::report(error);
+        }
+        std::process::exit(i32::from(printed.is_err()));
     }
     let mut matches = command.clone().get_matches();
     C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())

@@ -32,9 +32,7 @@ pub fn run(flags: &StageFlags, stage: impl FnOnce() -> Result<()>) -> ExitCode {
     match set_up(flags).and_then(|()| stage()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let line = format!("error: {}\n", one_line(&error));
-            // A closed stderr leaves nobody to tell; the exit code still says it.
-            progress::suspended(|| std::io::stderr().lock().write_all(line.as_bytes()).ok());
+            report(&error);
             if error.chain().any(|cause| cause.is::<Interrupted>()) {
                 ExitCode::from(EXIT_INTERRUPTED)
             } else {
@@ -42,6 +40,13 @@ pub fn run(flags: &StageFlags, stage: impl FnOnce() -> Result<()>) -> ExitCode {
             }
         }
     }
+}
+
+/// Prints an error on stderr as one line.
+pub(crate) fn report(error: &anyhow::Error) {
+    let line = format!("error: {}\n", one_line(error));
+    // A closed stderr leaves nobody to tell; the exit code still says it.
+    progress::suspended(|| std::io::stderr().lock().write_all(line.as_bytes()).ok());
 }
 
 fn set_up(flags: &StageFlags) -> Result<()> {

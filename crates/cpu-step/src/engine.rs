@@ -188,6 +188,49 @@ impl FromStr for EngineKind {
     }
 }
 
+/// What `--engine` asks for, in training and in evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineChoice {
+    /// The fastest for the device, the precision and this CPU.
+    #[default]
+    Auto,
+    /// candle, on any device: nothing of this crate.
+    Reference,
+    /// One of the hand-written ones.
+    Hand(EngineKind),
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<EngineChoice, String> {
+        match name {
+            "auto" => Ok(EngineChoice::Auto),
+            "reference" => Ok(EngineChoice::Reference),
+            // `portable` and `avx512` for short
+            "portable" | "avx2" | "avx512" => format!("{name}-f32").parse(),
+            "amx" => "amx-bf16".parse(),
+            _ => match name.parse() {
+                Ok(kind) => Ok(EngineChoice::Hand(kind)),
+                Err(_) => Err(format!(
+                    "expected auto, reference, {}; found {name:?}",
+                    EngineKind::ALL.map(EngineKind::name).join(", ")
+                )),
+            },
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineChoice::Auto => f.write_str("auto"),
+            EngineChoice::Reference => f.write_str("reference"),
+            EngineChoice::Hand(kind) => kind.fmt(f),
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 fn has_avx512() -> bool {
     EngineKind::Avx2F32.is_available()

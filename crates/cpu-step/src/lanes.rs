@@ -51,7 +51,8 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn sqrt(self) -> Self;
     /// `self · factor + summand`, rounded once where the lanes are fused and twice where portable.
     fn mul_add(self, factor: Self, summand: Self) -> Self;
-    /// e^x within 2 units in the last place; 0 below [`EXP_LOWEST`], and finite above 88.
+    /// e^x within 2 units in the last place; 0 below [`EXP_LOWEST`], finite above 88, and NaN of NaN: a model that went
+    /// wrong must not look as if it had an answer.
     fn exp(self) -> Self;
     /// Sum over the lanes, always in the order of [`fold`].
     fn sum(self) -> f32;
@@ -114,6 +115,16 @@ mod tests {
                 "exp({x}) = {y}, not {exact}"
             );
         }
+        let mut powers = [0.0f32, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+        V::enter(
+            #[inline(always)]
+            || unsafe {
+                let lanes = V::load_first(powers.as_ptr(), 4).exp();
+                lanes.store_first(powers.as_mut_ptr(), 4);
+            },
+        );
+        assert_eq!((powers[0], powers[3]), (1.0, 0.0));
+        assert!(powers[1].is_nan() && powers[2].is_finite(), "{powers:?}");
         assert_eq!(highest, 7.0 * 10.7);
         assert!((sum - -85.6).abs() < 1e-3);
         let mut partial = vec![9.0f32; 16];

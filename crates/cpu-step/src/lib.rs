@@ -6,7 +6,7 @@
 //! [`Layout`], which the caller owns. Nothing here knows files, tokenizers or candle.
 //!
 //! - [`Dimensions`], [`Layout`]: the sizes, and where each named tensor lies.
-//! - [`EngineKind`], [`Precision`]: the instructions, chosen at run time.
+//! - [`EngineKind`], [`Precision`]: the instructions, chosen at run time; [`EngineChoice`], as asked for on a command line.
 //! - [`Batch`], [`AdamW`], [`Moments`], [`Trainer`]: loss, gradients and steps.
 //! - [`Forest`], [`Scorer`]: log-probabilities of many sequences that share beginnings, hidden states,
 //!   and next-token logits for generation.
@@ -46,7 +46,7 @@ mod workspace;
 pub use adamw::{AdamW, Moments};
 pub use batch::{Batch, BatchError, IGNORE};
 pub use dimensions::{DimensionError, Dimensions, Layout, Tensor};
-pub use engine::{EngineError, EngineKind, Precision};
+pub use engine::{EngineChoice, EngineError, EngineKind, Precision};
 pub use forest::{Forest, Node};
 pub use scorer::{Generation, HiddenStates, ScoreError, Scorer, Scores};
 pub use step::BUCKETS;

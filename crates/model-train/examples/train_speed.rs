@@ -17,10 +17,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use cpu_step::{AdamW, Precision};
+use cpu_step::{AdamW, EngineChoice, Precision};
 use lm::{DeviceChoice, ModelConfig, Size, Weights};
 use model_train::batches::Rows;
-use model_train::engine::{Engine, EngineChoice, Flat};
+use model_train::engine::{Engine, Flat};
 use rand::Rng;
 use seed::Seed;
 use serde_json::json;

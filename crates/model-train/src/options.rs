@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser};
-use cpu_step::{AdamW, Precision};
+use cpu_step::{AdamW, EngineChoice, Precision};
 use lm::{DeviceChoice, ModelConfig, Size};
 use serde::Serialize;
 
 use crate::batches::{BudgetMode, StepSize};
-use crate::engine::EngineChoice;
 use crate::schedule::checkpoint_steps;
 
 /// Characters that a token is taken to have when --batch-size and --seq-len are turned into characters: about what BPE

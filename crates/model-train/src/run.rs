@@ -418,7 +418,7 @@ fn events(options: &Options, job: &Job, mark: Option<&Mark>) -> Result<Option<Ev
 
 /// Loss of a model that knows nothing.
 fn chance_nats(vocab_size: usize) -> f64 {
-    (vocab_size as f64).ln()
+    libm::log(vocab_size as f64)
 }
 
 /// The running mean of the loss above which a training has exploded.

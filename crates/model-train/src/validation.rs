@@ -168,7 +168,8 @@ fn together(pieces: &[Rows]) -> Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{EngineChoice, Flat};
+    use crate::engine::Flat;
+    use cpu_step::EngineChoice;
     use lm::{DeviceChoice, ModelConfig, Size, Weights};
 
     /// A model whose weights are all zero gives every token 1/v: with v = 64, ln 64 nats a token. Documents of 3 and 9

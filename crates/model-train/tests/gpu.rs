@@ -3,10 +3,10 @@
 #![cfg(any(feature = "cuda", feature = "metal"))]
 
 use candle_core::{DType, Device, Tensor};
-use cpu_step::{AdamW, Precision};
+use cpu_step::{AdamW, EngineChoice, Precision};
 use lm::{Decoder, DeviceChoice, ModelConfig, Size, Weights};
 use model_train::batches::Rows;
-use model_train::engine::{Engine, EngineChoice, Flat};
+use model_train::engine::{Engine, Flat};
 use rand::Rng;
 use seed::Seed;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use command::{Interrupted, StageFlags, check_interrupt};
 use corpus::{Input, Stage};
 use lm::{DeviceChoice, Encoder, ModelConfig, Size, Tokenizer, Weights};
-use model_train::engine::{Engine, EngineChoice, Flat};
+use model_train::engine::{Engine, Flat};
 use model_train::validation::Validation;
 use seed::Seed;
 
@@ -30,7 +30,10 @@ fn validation_heeds_a_signal() {
         let validation = Validation::new(&input, &Encoder::plain(&tokenizer), 32, 20)?;
         let config = ModelConfig::of_size(Size::Tiny, tokenizer.vocab_size(), 32);
         let state = Flat::initial(&Weights::initial(&config, Seed(1)));
-        for choice in [EngineChoice::Auto, EngineChoice::Reference] {
+        for choice in [
+            cpu_step::EngineChoice::Auto,
+            cpu_step::EngineChoice::Reference,
+        ] {
             let states = std::slice::from_ref(&state);
             let mut engine = Engine::new(choice, None, DeviceChoice::Cpu, &config, states, 1)?;
             if check_interrupt().is_ok() {

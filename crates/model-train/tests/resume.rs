@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use miniature::lab::{Lab, steps};
-use model_train::engine::{Engine, EngineChoice, Flat};
+use model_train::engine::{Engine, Flat};
 use model_train::resume::State;
 
 /// A checkpoint and a saved state at every step.
@@ -265,7 +265,7 @@ fn an_engine_takes_no_state_of_another_length() {
     let mut state = Flat::initial(&lm::Weights::initial(&config, seed::Seed(1)));
     state.second.pop();
     let engine = Engine::new(
-        EngineChoice::Hand(cpu_step::EngineKind::PortableF32),
+        cpu_step::EngineChoice::Hand(cpu_step::EngineKind::PortableF32),
         None,
         lm::DeviceChoice::Cpu,
         &config,

@@ -6,14 +6,14 @@
 //! - chance is corrected by the mean over all other nouns of the table, whatever their condition;
 //! - specificity weighs tokens by the A-forms of the same nouns, and is normalised by b's own
 //!   weight ([`crate::measure::specificity`]);
-//! - candidates of a masked noun (identical ones too) are the masked B-forms of its type, of an
-//!   unmasked one the unmasked B-forms of its type; reciprocal ranks take ties in expectation;
+//! - `identifiability` and `learnable` rank a noun's B-form among those of the nouns that LANG's
+//!   primary clozes offer with it in B ([`crate::candidates`]), as a model must: masked ones of its type
+//!   (identical ones too), or as many seen ones. Chance is H_n/n for n of them, ties take their
+//!   expectation, and a noun that no primary cloze offers has no rank;
 //! - the translation table is learnt from all unmasked pairs of words, of every category and
 //!   inflection (affixes are no words);
 //! - where ids are split by language, B's tokens are its own and nothing is shared; where they are
 //!   split by document, all is as without the split, and occurrences count both copies together.
-
-use std::collections::BTreeMap;
 
 use anyhow::Result;
 use corpus::tables::BridgeRow;
@@ -21,6 +21,7 @@ use corpus::{Category, Language};
 use rayon::prelude::*;
 
 use crate::algorithm::SPECIAL_TOKENS;
+use crate::candidates::Candidates;
 use crate::lexicon::{Lexicon, Pair};
 use crate::measure::Form;
 use crate::measure::chance::{corrected, means_over_others};
@@ -46,6 +47,7 @@ pub fn bridges(
     segmenter: &Segmenter,
     occurrences: &Occurrences,
     seen_at_least: u64,
+    candidates: &Candidates,
 ) -> Result<Vec<BridgeRow>> {
     let pairs = lexicon.pairs();
     let cut = |pair: &Pair| -> Result<(Form, Form)> {
@@ -82,11 +84,11 @@ pub fn bridges(
     });
     let chance_order = means_over_others(nouns.len(), |other, own| ordered(&a[other], &b[own]));
 
-    let mut candidates: BTreeMap<(&Option<String>, bool), Vec<usize>> = BTreeMap::new();
-    for (index, pair) in nouns.iter().enumerate() {
-        let set = (&pair.minority.r#type, pair.minority.masked);
-        candidates.entry(set).or_default().push(index);
-    }
+    // Nouns stand by concept.
+    let place = |concept: &u32| {
+        let found = nouns.binary_search_by_key(concept, |pair| pair.minority.concept);
+        found.ok()
+    };
 
     let row = |own: usize| {
         let Pair {
@@ -97,11 +99,14 @@ pub fn bridges(
         let (a, own_b) = (&a[own], &b[own]);
         let mass = shared_mass(a, own_b, characters, 1);
         let order = ordered(a, own_b);
-        let set = &candidates[&(&minority.r#type, minority.masked)];
-        let gold = set.partition_point(|index| *index < own);
+        let set: Option<Vec<usize>> = candidates
+            .get(&minority.concept)
+            .map(|offered| offered.iter().filter_map(place).collect());
         let rank = |score: &dyn Fn(&Form) -> f64| {
+            let set = set.as_ref()?;
+            let gold = set.binary_search(&own).ok()?;
             let scores: Vec<f64> = set.iter().map(|index| score(&b[*index])).collect();
-            expected_reciprocal_rank(&scores, gold)
+            Some(expected_reciprocal_rank(&scores, gold))
         };
         let coverage = |occurrences| seen_coverage(own_b, occurrences, characters, seen_at_least);
         BridgeRow {
@@ -165,7 +170,7 @@ mod tests {
         let majority = text(nouns[0].0, 30, Language::Majority);
         let all = minority.iter().zip(majority).map(|(b, a)| a + b).collect();
         let occurrences = Occurrences { minority, all };
-        let rows = bridges(&lexicon, &segmenter, &occurrences, 20).unwrap();
+        let rows = bridges(&lexicon, &segmenter, &occurrences, 20, &offered(&lexicon)).unwrap();
         assert_eq!(rows.len(), 3);
         rows
     }
@@ -196,9 +201,9 @@ mod tests {
         // a: in one of three A-forms, ln 3; x in none, as one, ln 3: half of ax is explained.
         near(row.specificity, 0.5);
         // Candidates ax (1/2) and yd (0): first.
-        near(row.identifiability, 1.0);
+        near(row.identifiability.unwrap(), 1.0);
         // The table knows ▁, e and f alone; a, x, y, d are all unseen: both candidates tie.
-        near(row.learnable, 0.75);
+        near(row.learnable.unwrap(), 0.75);
         // ▁ occurs, but counts no characters; a occurs 30 times in A text, x never.
         near(row.seen_coverage_minority, 0.0);
         near(row.seen_coverage_all, 0.5);
@@ -206,7 +211,7 @@ mod tests {
 
         // The unmasked noun is its only candidate and spelled whole.
         near(rows[2].shared_mass_corrected, 1.0);
-        near(rows[2].identifiability, 1.0);
+        near(rows[2].identifiability.unwrap(), 1.0);
         near(rows[2].seen_coverage_minority, 1.0);
         assert_eq!(rows[2].condition, Condition::Minority);
     }
@@ -252,7 +257,7 @@ mod tests {
                 minority: none.clone(),
                 all: none,
             };
-            let rows = bridges(lexicon, &segmenter, &occurrences, 20).unwrap();
+            let rows = bridges(lexicon, &segmenter, &occurrences, 20, &offered(lexicon)).unwrap();
             rows.iter().map(|row| row.condition).collect()
         };
         use Condition::{Identical, Masked, Minority};
@@ -290,12 +295,34 @@ mod tests {
             shared.into_iter().for_each(|value| near(value, 0.0));
             // The segmentation is the same; a table that translates tokens does not mind their names.
             near(split.fertility_minority, whole.fertility_minority);
-            near(split.learnable, whole.learnable);
+            near(split.learnable.unwrap(), whole.learnable.unwrap());
             // Nobody but B says B's tokens: what A says of a does not make x's neighbour known.
             near(split.seen_coverage_all, split.seen_coverage_minority);
             near(split.seen_coverage_minority, whole.seen_coverage_minority);
         }
         // All candidates share nothing with the A-form: 2 tie, (1 + ½) / 2.
-        near(small_table(SplitIds::Language)[0].identifiability, 0.75);
+        near(
+            small_table(SplitIds::Language)[0].identifiability.unwrap(),
+            0.75,
+        );
+    }
+
+    /// Every masked noun is offered with the masked ones, and every seen one with the seen ones.
+    fn offered(lexicon: &Lexicon) -> Candidates {
+        let of = |masked: bool| -> Vec<u32> {
+            let pairs = lexicon.pairs();
+            let mut concepts: Vec<u32> = pairs
+                .iter()
+                .filter(|pair| pair.minority.masked == masked)
+                .map(|pair| pair.minority.concept)
+                .collect();
+            concepts.dedup();
+            concepts
+        };
+        let mut candidates = Candidates::new();
+        for set in [of(true), of(false)] {
+            candidates.extend(set.iter().map(|concept| (*concept, set.clone())));
+        }
+        candidates
     }
 }

@@ -21,8 +21,8 @@ use tok_train::{encode, show, train};
 /// its token with U+E000 behind it and decodes to the same text.
 ///
 /// Details of the measures: a concept's forms are compared in their base inflection; chance is the
-/// mean over all other nouns; candidates of identifiability and learnable are the masked forms of
-/// the noun's type (for unmasked nouns the unmasked ones), ties in expectation; characters are
+/// mean over all other nouns; identifiability and learnable rank among the forms that LANG's primary
+/// clozes offer with the noun's (null where none offers it), ties in expectation; characters are
 /// those of words, without spaces and boundary marks.
 #[derive(Parser)]
 #[command(

@@ -155,23 +155,34 @@ fn group(condition: Condition, language: Language) -> String {
 }
 
 /// A column of bridges.parquet: its name and how to read it.
-type Bridge = (&'static str, fn(&BridgeRow) -> f64);
+type Bridge = (&'static str, fn(&BridgeRow) -> Option<f64>);
 
 const BRIDGES: [Bridge; 13] = [
-    ("ldn", |row| row.ldn),
-    ("shared_mass", |row| row.shared_mass),
-    ("shared_mass_multichar", |row| row.shared_mass_multichar),
-    ("shared_mass_corrected", |row| row.shared_mass_corrected),
-    ("ordered", |row| row.ordered),
-    ("ordered_corrected", |row| row.ordered_corrected),
-    ("specificity", |row| row.specificity),
+    ("ldn", |row| Some(row.ldn)),
+    ("shared_mass", |row| Some(row.shared_mass)),
+    ("shared_mass_multichar", |row| {
+        Some(row.shared_mass_multichar)
+    }),
+    ("shared_mass_corrected", |row| {
+        Some(row.shared_mass_corrected)
+    }),
+    ("ordered", |row| Some(row.ordered)),
+    ("ordered_corrected", |row| Some(row.ordered_corrected)),
+    ("specificity", |row| Some(row.specificity)),
     ("identifiability", |row| row.identifiability),
     ("learnable", |row| row.learnable),
-    ("seen_coverage_minority", |row| row.seen_coverage_minority),
-    ("seen_coverage_all", |row| row.seen_coverage_all),
-    ("fertility_majority", |row| row.fertility_majority),
-    ("fertility_minority", |row| row.fertility_minority),
+    ("seen_coverage_minority", |row| {
+        Some(row.seen_coverage_minority)
+    }),
+    ("seen_coverage_all", |row| Some(row.seen_coverage_all)),
+    ("fertility_majority", |row| Some(row.fertility_majority)),
+    ("fertility_minority", |row| Some(row.fertility_minority)),
 ];
+
+/// Three decimals, or a dash for what is not there.
+fn figure(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |value| format!("{value:.3}"))
+}
 
 /// One line per bridge, one column per condition.
 fn bridge_means(bridges: &[BridgeRow]) -> Table {
@@ -195,8 +206,9 @@ fn bridge_means(bridges: &[BridgeRow]) -> Table {
     for (name, value) in BRIDGES {
         let mut cells = vec![name.to_owned()];
         cells.extend(conditions.iter().map(|(_, rows)| {
-            let sum: f64 = rows.iter().map(|row| value(row)).sum();
-            format!("{:.3}", sum / rows.len() as f64)
+            let values: Vec<f64> = rows.iter().filter_map(|row| value(row)).collect();
+            let sum: f64 = values.iter().sum();
+            figure((!values.is_empty()).then(|| sum / values.len() as f64))
         }));
         table.row(cells);
     }
@@ -251,7 +263,7 @@ fn told(id: u32, forms: &[SegmentationRow], bridges: &[BridgeRow]) -> String {
     if let Some(row) = bridges.iter().find(|row| row.concept == id) {
         let mut table = Table::new(&["bridge", "value"]);
         for (name, value) in BRIDGES {
-            table.row(vec![name.to_owned(), format!("{:.3}", value(row))]);
+            table.row(vec![name.to_owned(), figure(value(row))]);
         }
         text += &format!("\n\n{table}");
     }

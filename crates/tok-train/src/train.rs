@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::algorithm::twins::with_twins;
 use crate::algorithm::{self, Algorithm, base_vocabulary};
 use crate::bridges::{Occurrences, bridges};
+use crate::candidates;
 use crate::lexicon::Lexicon;
 use crate::mixture::{Mixture, Regime};
 use crate::options::TrainFlags;
@@ -43,6 +44,7 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
     };
 
     let lexicon = Lexicon::read(&lang)?;
+    let candidates = candidates::read(&lang, &lexicon)?;
     let counts = count_words(&lang)?;
     if lang.manifest().states_masked() {
         tracing::warn!(
@@ -99,7 +101,13 @@ pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
         minority: minority.occurrences,
     };
     // Occurrences of both copies of an id together where documents are split.
-    let bridges = bridges(&lexicon, &segmenter, &occurrences, flags.seen_at_least)?;
+    let bridges = bridges(
+        &lexicon,
+        &segmenter,
+        &occurrences,
+        flags.seen_at_least,
+        &candidates,
+    )?;
     let mut masked = masked_forms::to_json(
         &lexicon,
         &counts,

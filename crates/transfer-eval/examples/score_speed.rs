@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use corpus::ProbeSet;
 use corpus::tables::ProbeRow;
+use cpu_step::{EngineKind, Precision};
 use lm::Encoder;
 use seed::Seed;
 use transfer_eval::inputs::{self, Inputs};
@@ -33,6 +34,7 @@ fn main() -> Result<()> {
     let files = inputs.checkpoints()?.pop().context("no checkpoints")?;
     let checkpoint = inputs.read_checkpoint(&files, &tokenizer)?;
     let probes = inputs::items(&inputs.lang)?.0.probes;
+    let engine = EngineKind::fastest_of(Precision::F32)?;
     for kind in ["pairs", "clozes"] {
         let of_kind = |probe: &&ProbeRow| match probe.set {
             ProbeSet::Pair => kind == "pairs",
@@ -47,7 +49,7 @@ fn main() -> Result<()> {
             .flatten()
             .map(|&at| suite.sequences[at as usize].clone());
         let all: Vec<Vec<u32>> = all.collect();
-        let model = CheckpointModel::on_engine(&checkpoint, suite.positions())?;
+        let model = CheckpointModel::on_engine(&checkpoint, engine, suite.positions())?;
         for _ in 0..rounds {
             let started = Instant::now();
             let mut sequences: Vec<&[u32]> = all.iter().map(Vec::as_slice).collect();

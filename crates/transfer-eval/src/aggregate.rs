@@ -66,10 +66,11 @@ impl Evidence {
             );
         }
         let measures = self.measures(&scores, rows)?;
-        Ok(measures
-            .par_iter()
-            .map(|measure| self.bootstrap.row(step, measure))
-            .collect())
+        let row = |measure| {
+            command::check_interrupt()?;
+            Ok(self.bootstrap.row(step, measure))
+        };
+        measures.par_iter().map(row).collect()
     }
 
     fn measures(&self, scores: &StepScores, rows: &StepRows) -> Result<Vec<Measure>> {

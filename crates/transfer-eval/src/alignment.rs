@@ -8,8 +8,10 @@
 //! - `cka`: linear centred kernel alignment (Kornblith et al. 2019) of the two sets of states within a condition. Its
 //!   chance is its exact expectation under a random pairing, which is far from 0 where n is small against d.
 
+use command::Interrupted;
 use corpus::Condition;
 use corpus::tables::AlignmentRow;
+use rayon::prelude::*;
 
 use crate::bootstrap::Interval;
 use crate::lexicon::FormPair;
@@ -31,11 +33,12 @@ pub fn rows(
     pairs: &[FormPair],
     majority: &States,
     minority: &States,
-) -> Vec<AlignmentRow> {
+) -> Result<Vec<AlignmentRow>, Interrupted> {
     let (majority, minority) = (centred(majority), centred(minority));
     let n = pairs.len();
     let mut rows = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
+        command::check_interrupt()?;
         let cosines: Vec<f64> = majority
             .iter()
             .map(|state| cosine(state, &minority[index]))
@@ -63,7 +66,7 @@ pub fn rows(
         }
         let of = |states: &[Vec<f64>]| Kernel::linear(&chosen, states);
         let (x, y) = (of(&majority), of(&minority));
-        let interval = jackknife(&x, &y);
+        let interval = jackknife(&x, &y)?;
         rows.push(AlignmentRow {
             step,
             layer,
@@ -77,7 +80,7 @@ pub fn rows(
             high: interval.map(|interval| interval.high),
         });
     }
-    rows
+    Ok(rows)
 }
 
 /// Measures of one step's rows, layer by layer.
@@ -247,11 +250,18 @@ impl Kernel {
 
 /// CKA ± 1.96 jackknife standard errors within 0 to 1. Not the bootstrap: a concept drawn twice is aligned with itself,
 /// which pulls every replicate up.
-fn jackknife(x: &Kernel, y: &Kernel) -> Option<Interval> {
+fn jackknife(x: &Kernel, y: &Kernel) -> Result<Option<Interval>, Interrupted> {
     if x.n < 4 {
-        return None;
+        return Ok(None);
     }
-    let left_out: Vec<f64> = (0..x.n).map(|i| x.alignment_without(y, Some(i))).collect();
+    let without = |i: usize| {
+        command::check_interrupt()?;
+        Ok(x.alignment_without(y, Some(i)))
+    };
+    let left_out: Vec<f64> = (0..x.n)
+        .into_par_iter()
+        .map(without)
+        .collect::<Result<_, Interrupted>>()?;
     let n = left_out.len() as f64;
     let mean = left_out.iter().sum::<f64>() / n;
     let squares: f64 = left_out.iter().map(|value| (value - mean).powi(2)).sum();
@@ -261,7 +271,7 @@ fn jackknife(x: &Kernel, y: &Kernel) -> Option<Interval> {
         low: (value - half).max(0.0),
         high: (value + half).min(1.0),
     };
-    value.is_finite().then_some(interval)
+    Ok(value.is_finite().then_some(interval))
 }
 
 #[cfg(test)]
@@ -296,7 +306,7 @@ mod tests {
             .iter()
             .map(|state| state.iter().map(|x| x + 10.0).collect())
             .collect();
-        let rows = rows(7, 2, &pairs(4), &majority, &shifted);
+        let rows = rows(7, 2, &pairs(4), &majority, &shifted).unwrap();
         let retrieved: Vec<f64> = rows
             .iter()
             .filter(|row| row.measure == RETRIEVAL)
@@ -326,7 +336,7 @@ mod tests {
     #[test]
     fn states_all_alike_are_at_chance() {
         let alike: States = vec![vec![0.5, 0.5]; 4];
-        let rows = rows(0, 0, &pairs(4), &alike, &alike);
+        let rows = rows(0, 0, &pairs(4), &alike, &alike).unwrap();
         assert!((rows[0].value - 0.25).abs() < 1e-12);
         let measures = measures(&rows);
         let cka = measures

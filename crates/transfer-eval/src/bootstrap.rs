@@ -5,7 +5,6 @@
 //! computes from the clusters' sums alone.
 
 use rand::Rng;
-use statrs::distribution::{ContinuousCDF, Normal};
 
 /// One cluster's share of the statistic Σ sum / Σ weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,9 +80,8 @@ impl Correction {
     /// The percentile to read off the replicates for nominal level `alpha`:
     /// Φ(z₀ + (z₀ + z_α) / (1 − a (z₀ + z_α))).
     fn level(&self, alpha: f64) -> f64 {
-        let normal = Normal::standard();
-        let shifted = self.bias + normal.inverse_cdf(alpha);
-        normal.cdf(self.bias + shifted / (1.0 - self.acceleration * shifted))
+        let shifted = self.bias + normal_quantile(alpha);
+        normal_share(self.bias + shifted / (1.0 - self.acceleration * shifted))
     }
 }
 
@@ -94,7 +92,26 @@ fn bias(sorted: &[f64], estimate: f64) -> f64 {
     let not_above = sorted.partition_point(|value| *value <= estimate) as f64;
     let n = sorted.len() as f64;
     let share = ((below + not_above) / 2.0).clamp(0.5, n - 0.5) / n;
-    Normal::standard().inverse_cdf(share)
+    normal_quantile(share)
+}
+
+/// Φ: the share of the standard normal law below z. By `libm`, so that intervals are the same on every machine.
+fn normal_share(z: f64) -> f64 {
+    0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+}
+
+/// Φ⁻¹ of a share between 0 and 1, by halving: 64 halvings of 80 leave less than two neighbouring numbers differ by.
+fn normal_quantile(share: f64) -> f64 {
+    let (mut low, mut high) = (-40.0, 40.0);
+    for _ in 0..64 {
+        let middle = 0.5 * (low + high);
+        if normal_share(middle) < share {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * (low + high)
 }
 
 /// a = Σ (θ̄ − θ₍ᵢ₎)³ / (6 (Σ (θ̄ − θ₍ᵢ₎)²)^{3/2}) over the leave-one-out values θ₍ᵢ₎.
@@ -187,6 +204,17 @@ mod tests {
             acceleration: 0.05,
         };
         assert!((corrected.level(0.025) - 0.054_611).abs() < 1e-5);
+    }
+
+    /// Φ(1.959964) = 0.975, Φ(−1.644854) = 0.05, Φ(−6) = 9.865876e-10.
+    #[test]
+    fn the_normal_law_and_its_inverse() {
+        for (z, share) in [(0.0, 0.5), (1.959_963_985, 0.975), (-1.644_853_627, 0.05)] {
+            assert!((normal_share(z) - share).abs() < 1e-9, "{z}");
+            assert!((normal_quantile(share) - z).abs() < 1e-8, "{share}");
+        }
+        assert!((normal_share(-6.0) / 9.865_876_450e-10 - 1.0).abs() < 1e-8);
+        assert!((normal_quantile(normal_share(-6.0)) + 6.0).abs() < 1e-9);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use candle_core::Device;
 use corpus::tables::{
     AlignmentRow, ContinuationRow, MetricRow, SampleRow, ScoreRow, ValidationScoreRow,
@@ -16,14 +16,15 @@ use corpus::tables::{
 use corpus::{
     Begin, Language, Output, Request, Stage, Table, TableReader, TableWriter, write_rows,
 };
-use lm::{Encoder, SEP, TextKind};
+use cpu_step::EngineChoice;
+use lm::{DeviceChoice, Encoder, SEP, TextKind};
 use seed::Seed;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aggregate::{self, Evidence, StepRows};
 use crate::alignment;
-use crate::device::DeviceChoice;
+use crate::engine::Place;
 use crate::generate::{Amount, Generator, Prompts};
 use crate::inputs::{self, Inputs};
 use crate::lexicon::FormPair;
@@ -47,9 +48,13 @@ pub struct Settings {
     pub bootstrap: usize,
     /// Validation documents scored in each language.
     pub validation_pairs: usize,
+    /// Who computes. In the manifest where it is not `auto`, whose last digits are those of the CPU.
+    #[serde(skip)]
+    pub engine: EngineChoice,
 }
 
-/// How a run goes about it; nothing here changes a number on CPU.
+/// How a run goes about it. On the CPU nothing here changes a number that a hand-written engine computes; sums of candle
+/// may differ in their last digits where a batch has another size.
 #[derive(Debug, Clone)]
 pub struct Manner<'a> {
     /// The EVAL directory.
@@ -73,16 +78,26 @@ impl Settings {
             "scored": "every token after the start, the end among them",
             "reduction": "sum", "unit": "nats",
         });
+        if self.engine != EngineChoice::Auto {
+            value["engine"] = self.engine.to_string().into();
+        }
         Ok(value)
     }
 
     /// From an EVAL manifest.
     pub fn from_json(value: &Value) -> Result<Settings> {
         let mut value = value.clone();
+        let mut engine = None;
         if let Some(object) = value.as_object_mut() {
             object.remove("scoring");
+            engine = object.remove("engine");
         }
-        serde_json::from_value(value).context("manifest.json: configuration of transfer-eval")
+        let place = "manifest.json: configuration of transfer-eval";
+        let mut settings: Settings = serde_json::from_value(value).context(place)?;
+        if let Some(name) = engine.as_ref().and_then(Value::as_str) {
+            settings.engine = name.parse().map_err(Error::msg).context(place)?;
+        }
+        Ok(settings)
     }
 
     /// The bootstrap these settings ask for.
@@ -100,6 +115,9 @@ pub fn evaluate(
     settings: &Settings,
     manner: &Manner<'_>,
 ) -> Result<Vec<MetricRow>> {
+    settings.bootstrap().check()?;
+    // Before anything is begun: an engine or a device that cannot be had ends here.
+    let place = Place::open(settings.engine, manner.device)?;
     let configuration = settings.to_json()?;
     let of = |name: &str, input: &corpus::Input| (name.to_owned(), *input.fingerprint());
     let request = Request {
@@ -134,7 +152,15 @@ pub fn evaluate(
         );
     }
     let encoder = Encoder::new(&tokenizer, inputs.split_ids()?, Seed(settings.seed))?;
-    let steps = record(inputs, settings, manner, &evidence, &encoder, &mut output)?;
+    let steps = record(
+        inputs,
+        settings,
+        manner,
+        &place,
+        &evidence,
+        &encoder,
+        &mut output,
+    )?;
     publish(inputs, manner, &evidence, &steps, output)
 }
 
@@ -143,12 +169,12 @@ fn record(
     inputs: &Inputs,
     settings: &Settings,
     manner: &Manner<'_>,
+    place: &Place,
     evidence: &Evidence,
     encoder: &Encoder<'_>,
     output: &mut Output,
 ) -> Result<Vec<u64>> {
     let checkpoints = inputs.checkpoints()?;
-    let device = manner.device.open()?;
     let world = inputs::world(&inputs.lang)?;
     let texts = inputs::validation(&inputs.lang, settings.validation_pairs)?;
     let seed = Seed(settings.seed);
@@ -180,8 +206,7 @@ fn record(
                     seed,
                 )?),
             };
-            let model =
-                CheckpointModel::new(&checkpoint, &device, manner.batch, suite.positions())?;
+            let model = CheckpointModel::new(&checkpoint, place, manner.batch, suite.positions())?;
             let mut rows = StepRows {
                 scores: timed("scores", || score(&model, suite, &evidence.items, step))?,
                 documents: timed("validation", || score_documents(&model, suite, step))?,
@@ -196,7 +221,7 @@ fn record(
                 .all(|row| row.log_probability_nats.is_finite());
             if finite && !prompts.is_empty() {
                 let generator =
-                    Generator::new(&checkpoint, &device, manner.batch, prompts.positions())?;
+                    Generator::new(&checkpoint, place, manner.batch, prompts.positions())?;
                 rows.samples = timed("samples", || prompts.samples(&generator, step))?;
                 rows.continuations =
                     timed("continuations", || prompts.continuations(&generator, step))?;
@@ -212,7 +237,8 @@ fn record(
         "{evaluated} checkpoints in {seconds:.1} s, {} were there",
         checkpoints.len() - evaluated
     );
-    output.note("device", describe(&device));
+    output.note("device", describe(&place.device));
+    output.note("engines", place.engines());
     for (role, input) in [
         ("lang", &inputs.lang),
         ("tok", &inputs.tok),
@@ -257,12 +283,11 @@ fn align(
     };
     let majority = states(Language::Majority, |pair| &pair.majority)?;
     let minority = states(Language::Minority, |pair| &pair.minority)?;
-    let layers = majority.iter().zip(&minority).zip(0..);
-    Ok(layers
-        .flat_map(|((majority, minority), layer)| {
-            alignment::rows(step, layer, pairs, majority, minority)
-        })
-        .collect())
+    let mut rows = Vec::new();
+    for ((majority, minority), layer) in majority.iter().zip(&minority).zip(0..) {
+        rows.extend(alignment::rows(step, layer, pairs, majority, minority)?);
+    }
+    Ok(rows)
 }
 
 /// Whether an earlier run recorded this checkpoint. What was damaged since is deleted, to be recorded again.

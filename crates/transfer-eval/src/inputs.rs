@@ -211,6 +211,7 @@ impl Evaluated {
     pub fn open(path: &Path) -> Result<Evaluated> {
         let eval = Input::open(path, Stage::Eval)?;
         let settings = Settings::from_json(&eval.manifest().configuration)
+            .and_then(|settings| settings.bootstrap().check().map(|()| settings))
             .with_context(|| path.display().to_string())?;
         Ok(Evaluated { eval, settings })
     }
@@ -246,16 +247,26 @@ impl Evaluated {
 
     /// The input directory in this role, refused unless EVAL was made from it.
     fn input(&self, role: &str, kind: Stage, given: Option<&Path>) -> Result<Input> {
-        let path = match given {
-            Some(path) => path.to_owned(),
-            None => self.recorded(role).with_context(|| {
-                let eval = self.eval.path().display();
-                format!("{eval}: run.json does not say where {role} was; give --{role}")
-            })?,
+        let open = |path: &Path| -> Result<Input> {
+            let input = Input::open(path, kind)?;
+            self.eval.require_input(role, &input)?;
+            Ok(input)
         };
-        let input = Input::open(&path, kind)?;
-        self.eval.require_input(role, &input)?;
-        Ok(input)
+        if let Some(path) = given {
+            return open(path);
+        }
+        let run = self.eval.path().join("run.json");
+        let run = run.display();
+        let path = self
+            .recorded(role)
+            .with_context(|| format!("{run}: does not say where {role} was; give --{role}"))?;
+        // The file may say anything: a path too long to be one is not shown whole.
+        let shown: String = path.to_string_lossy().chars().take(200).collect();
+        ensure!(
+            path.is_dir(),
+            "{run}: expected the directory where {role} was, found {shown:?}, which is none; give --{role}"
+        );
+        open(&path).with_context(|| format!("{run}: says where {role} was; give --{role}"))
     }
 
     /// Where the run that wrote EVAL found an input.

@@ -212,7 +212,11 @@ fn alternative(
                 other.crossed_with
             );
             ensure!(
-                probe.gold + other.gold == 1,
+                other.set == ProbeSet::Pair,
+                "probe {name}: crossed with probe {other_name}, which is no pair"
+            );
+            ensure!(
+                u32::from(probe.gold) + u32::from(other.gold) == 1,
                 "probe {name}: crossed with probe {other_name}, whose gold candidate stands in the same place"
             );
             if other_row < row {
@@ -388,6 +392,15 @@ mod tests {
             cloze_row(0, "g", "x {} .", &["u", "v"], 0),
             cloze_row(1, "g", "y {} .", &["v", "u"], 0),
         ];
+        let mut no_pair = crossed_rows(1, "attribute", ["x u .", "x v .", "y u .", "y v ."]);
+        no_pair[1] = ProbeRow {
+            crossed_with: Some(1),
+            ..cloze_row(2, "g", "y {} .", &["u"], 0)
+        };
+        assert_eq!(
+            refusal(no_pair),
+            "probe 1: crossed with probe 2, which is no pair"
+        );
         assert!(refusal(unequal).contains("share the calibration group \"g\""));
         let mut beyond = vec![pair_row(7, "order", ["a b .", "b a ."])];
         beyond[0].gold = 2;

@@ -3,7 +3,7 @@
 //! In reading order:
 //! - [`items`] (what the probes ask), [`lexicon`] (whose forms), [`ranking`] (where the gold one stands);
 //! - [`score`] (from a model to log-probabilities), [`scores`] (one checkpoint's, calibrated), [`generate`] (sampled
-//!   text), [`device`];
+//!   text), [`engine`] (who computes them);
 //! - [`stages`]: grammar, types, knowledge, lexical forms; [`text`], [`ladder`] and [`alignment`] beside them;
 //! - [`measure`] and [`bootstrap`] (from outcomes to value, chance and interval), [`onset`];
 //! - [`inputs`], [`evaluate`] (one run over every checkpoint), [`aggregate`] (metrics from files alone), [`show`].
@@ -14,7 +14,7 @@
 pub mod aggregate;
 pub mod alignment;
 pub mod bootstrap;
-pub mod device;
+pub mod engine;
 pub mod evaluate;
 pub mod generate;
 pub mod inputs;

@@ -4,7 +4,7 @@ mod options;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use corpus::tables::MetricRow;
 use options::{Aggregate, Cli, Command, Evaluate, Show};
 use transfer_eval::evaluate::{Manner, Settings, evaluate};
@@ -44,6 +44,7 @@ fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
         temperature,
         bootstrap: flags.bootstrap,
         validation_pairs: flags.validation_pairs,
+        engine: flags.engine,
     };
     let manner = Manner {
         out: &flags.out,
@@ -67,6 +68,7 @@ fn run_aggregate(flags: &Aggregate) -> Result<()> {
     let mut evidence = evaluated.evidence(flags.lang.as_deref(), flags.tok.as_deref())?;
     if let Some(replicates) = flags.bootstrap {
         evidence.bootstrap.replicates = replicates;
+        evidence.bootstrap.check().context("--bootstrap")?;
     }
     let metrics = aggregate::metrics(&evidence, |name| Ok(evaluated.eval.file(name)?))?;
     match &flags.out {

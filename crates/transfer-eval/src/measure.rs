@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Result, ensure};
 use corpus::Condition;
 use corpus::tables::MetricRow;
 use seed::Seed;
@@ -145,7 +146,20 @@ pub struct Bootstrap {
     pub replicates: usize,
 }
 
+/// Resamples at most: their ends are then placed to a thousandth of the interval.
+const MOST_REPLICATES: usize = 1_000_000;
+
 impl Bootstrap {
+    /// Refuses more resamples than could be held.
+    pub fn check(self) -> Result<()> {
+        ensure!(
+            self.replicates <= MOST_REPLICATES,
+            "bootstrap: expected at most {MOST_REPLICATES} resamples, found {}",
+            self.replicates
+        );
+        Ok(())
+    }
+
     /// The row of metrics.parquet for `measure` at `step`.
     pub fn row(self, step: u64, measure: &Measure) -> MetricRow {
         let mut row = MetricRow {

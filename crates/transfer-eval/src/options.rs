@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use command::StageFlags;
-use transfer_eval::device::DeviceChoice;
+use cpu_step::EngineChoice;
+use lm::DeviceChoice;
 
 /// Evaluate every checkpoint of a run: grammar, types, knowledge, masked lexical forms
 ///
@@ -57,9 +58,14 @@ pub struct Evaluate {
     /// Directory to write
     #[arg(long, value_name = "EVAL")]
     pub out: PathBuf,
-    /// cpu, cuda, cuda:N or metal
+    /// cpu, cuda, cuda:N or metal. On a GPU every sequence is computed from its beginning, padded to its batch's longest:
+    /// only the CPU's hand-written engines compute a shared beginning once
     #[arg(long, default_value_t = DeviceChoice::Cpu)]
     pub device: DeviceChoice,
+    /// auto (the fastest f32 engine scores, candle-transformers generates), portable-f32, avx2-f32, avx512-f32 (score and
+    /// generate) or reference (candle does both). portable-f32 gives the same bytes on every CPU
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub engine: EngineChoice,
     /// Seed of samples, shuffles and resamples
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -81,7 +87,8 @@ pub struct Evaluate {
     /// Validation documents to score in each language
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub validation_pairs: usize,
-    /// Sequences to compute at once
+    /// Samples to grow at once, and on a GPU sequences to score at once; hand-written engines score in tries of their own
+    /// size. Changes speed and memory, and no more than last digits where candle computes
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub batch: usize,
 }

@@ -4,6 +4,7 @@
 //! `transfer-eval aggregate` finds the same bytes again.
 
 use anyhow::{Result, ensure};
+use corpus::ProbeSet;
 use corpus::tables::ScoreRow;
 
 use crate::items::Items;
@@ -52,6 +53,7 @@ impl StepScores {
         let mut rows = rows.iter();
         for (index, probe) in items.probes.iter().enumerate() {
             let count = candidates(items, index);
+            let is_cloze = matches!(probe.set, ProbeSet::Primary | ProbeSet::TypeValid);
             let (mut raw, mut calibrated, mut tokens, mut word) = (vec![], vec![], vec![], None);
             for candidate in 0..count {
                 let found = rows.next();
@@ -68,6 +70,14 @@ impl StepScores {
                     ))
                 );
                 if let Some(row) = found {
+                    // Sentences beyond the candidates may lack one, and nothing before them.
+                    let needs = is_cloze && candidate < probe.candidates.len();
+                    let misses = calibrated.len() < candidate;
+                    ensure!(
+                        row.calibrated_nats.map_or(!needs, |_| !misses),
+                        "step {step}: expected a calibrated score of every candidate of probe {}, found none of one",
+                        probe.probe
+                    );
                     raw.push(f64::from(row.log_probability_nats));
                     calibrated.extend(row.calibrated_nats.map(f64::from));
                     tokens.push(u32::from(row.n_tokens));
@@ -178,5 +188,30 @@ mod tests {
         );
         assert_eq!(got, [vec![1.0, 0.5], vec![-1.0, -0.5], vec![0.0, 0.0]]);
         // raw, v wins in both contexts; calibrated, u fits the first relatively better
+    }
+
+    /// A table that was damaged and sealed again: ranks would be read off other candidates' scores.
+    #[test]
+    fn a_missing_calibrated_score_is_refused() {
+        let items = Items::new(vec![cloze_row(4, "g", "x {} .", &["u", "v"], 0)]).unwrap();
+        let row = |(candidate, calibrated_nats): (u16, Option<f32>)| ScoreRow {
+            step: 7,
+            probe: 4,
+            candidate,
+            log_probability_nats: -1.0,
+            calibrated_nats,
+            n_tokens: 3,
+            next_word_nats: None,
+        };
+        let read = |calibrated: [Option<f32>; 2]| {
+            let rows: Vec<ScoreRow> = (0..).zip(calibrated).map(row).collect();
+            StepScores::new(&items, 7, &rows)
+        };
+        let scores = read([Some(0.5), Some(-0.5)]).unwrap();
+        assert_eq!(scores.of(0, Scoring::Calibrated), [0.5, -0.5]);
+        for calibrated in [[None, Some(-0.5)], [Some(0.5), None], [None, None]] {
+            let refused = read(calibrated).unwrap_err().to_string();
+            assert!(refused.contains("of probe 4"), "{refused}");
+        }
     }
 }

@@ -59,9 +59,9 @@ table! {
         phenomenon: Option<String>,
         /// Its value; null with a reason
         value: Option<f64>,
-        /// Items behind it
+        /// Items behind the value, or that would have been
         n_items: u64,
-        /// Concepts behind it
+        /// Different concepts that the items are about, a crossed item by the noun it was drawn for; prompts for sampled sentences; 0 where items have neither
         n_concepts: u64,
         /// Value that guessing has
         chance: Option<f64>,

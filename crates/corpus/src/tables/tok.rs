@@ -61,10 +61,10 @@ table! {
         ordered_corrected: f64,
         /// Shared tokens weighted by characters and rarity
         specificity: f64,
-        /// Reciprocal rank of the minority form among the primary candidates by specificity
-        identifiability: f64,
-        /// Reciprocal rank by a token translation table learned on unmasked pairs
-        learnable: f64,
+        /// Reciprocal rank of the minority form, by specificity, among the forms that the primary clozes of LANG offer with it; null where none offers it
+        identifiability: Option<f64>,
+        /// The same by a token translation table learned on unmasked pairs
+        learnable: Option<f64>,
         /// Share of the form's characters under tokens that minority training text contains often enough
         seen_coverage_minority: f64,
         /// The same for all training text

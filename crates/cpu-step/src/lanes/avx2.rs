@@ -45,8 +45,9 @@ pub(super) unsafe fn sum8(lanes: __m256) -> f32 {
 unsafe fn exp8(x: __m256) -> __m256 {
     use exponential::*;
     unsafe {
-        let x = _mm256_min_ps(x, _mm256_set1_ps(HIGHEST));
-        let kept = _mm256_cmp_ps::<_CMP_GE_OQ>(x, _mm256_set1_ps(EXP_LOWEST));
+        // Of a pair with NaN the minimum is the second, and NaN is not less: what is no number stays none.
+        let x = _mm256_min_ps(_mm256_set1_ps(HIGHEST), x);
+        let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(x, _mm256_set1_ps(EXP_LOWEST));
         let n = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(
             _mm256_mul_ps(x, _mm256_set1_ps(LOG2_E)),
         );

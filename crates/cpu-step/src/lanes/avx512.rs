@@ -90,8 +90,9 @@ impl Lanes for Avx512 {
     fn exp(self) -> Self {
         use exponential::*;
         unsafe {
-            let x = _mm512_min_ps(self.0, _mm512_set1_ps(HIGHEST));
-            let kept = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(EXP_LOWEST));
+            // Of a pair with NaN the minimum is the second, and NaN is not less: what is no number stays none.
+            let x = _mm512_min_ps(_mm512_set1_ps(HIGHEST), self.0);
+            let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x, _mm512_set1_ps(EXP_LOWEST));
             let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(
                 _mm512_mul_ps(x, _mm512_set1_ps(LOG2_E)),
             );

@@ -10,57 +10,14 @@ mod reference;
 mod tests;
 
 use std::fmt;
-use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
-use cpu_step::{AdamW, EngineKind, Precision};
+use cpu_step::{AdamW, EngineChoice, EngineKind, Precision};
 use lm::{DeviceChoice, ModelConfig, Weights};
 
 use crate::batches::Rows;
 use cpu::CpuStep;
 use reference::Reference;
-
-/// `--engine`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineChoice {
-    /// The fastest for the device, the precision and this CPU.
-    Auto,
-    /// candle's automatic differentiation.
-    Reference,
-    /// One of the hand-written ones.
-    Hand(EngineKind),
-}
-
-impl FromStr for EngineChoice {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<EngineChoice, String> {
-        match name {
-            "auto" => Ok(EngineChoice::Auto),
-            "reference" => Ok(EngineChoice::Reference),
-            // `portable` and `avx512` for short
-            "portable" | "avx2" | "avx512" => format!("{name}-f32").parse(),
-            "amx" => "amx-bf16".parse(),
-            _ => match name.parse() {
-                Ok(kind) => Ok(EngineChoice::Hand(kind)),
-                Err(_) => Err(format!(
-                    "expected auto, reference, {}; found {name:?}",
-                    EngineKind::ALL.map(EngineKind::name).join(", ")
-                )),
-            },
-        }
-    }
-}
-
-impl fmt::Display for EngineChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EngineChoice::Auto => f.write_str("auto"),
-            EngineChoice::Reference => f.write_str("reference"),
-            EngineChoice::Hand(kind) => kind.fmt(f),
-        }
-    }
-}
 
 /// What a step saw before it changed the parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -206,8 +206,11 @@ impl Tok {
             put("shared_mass_corrected", |row| row.shared_mass_corrected);
             put("ordered_corrected", |row| row.ordered_corrected);
             put("specificity", |row| row.specificity);
-            put("identifiability", |row| row.identifiability);
-            put("learnable", |row| row.learnable);
+            // null, for a noun that no cloze offers, is left out like NaN
+            put("identifiability", |row| {
+                row.identifiability.unwrap_or(f64::NAN)
+            });
+            put("learnable", |row| row.learnable.unwrap_or(f64::NAN));
             put("seen_coverage_minority", |row| row.seen_coverage_minority);
             put("seen_coverage_all", |row| row.seen_coverage_all);
             put("fertility_majority", |row| row.fertility_majority);

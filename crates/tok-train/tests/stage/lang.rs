@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use corpus::tables::{DocumentRef, DocumentWriter, LexiconRow};
-use corpus::{Category, Language, Output, Request, Stage, write_rows};
+use corpus::tables::{DocumentRef, DocumentWriter, LexiconRow, ProbeRow};
+use corpus::{
+    Category, Condition, Language, Output, ProbeSet, ProbeStage, Request, Stage, write_rows,
+};
 use serde_json::json;
 
 /// What is unusual about a LANG.
@@ -79,6 +81,41 @@ fn lexicon(disjoint: bool) -> Vec<LexiconRow> {
     rows
 }
 
+/// A primary cloze for the masked nouns, and one for some of the others: concepts 1, 5, 9 and so on.
+fn probes(lexicon: &[LexiconRow]) -> Vec<ProbeRow> {
+    let probe = |(probe, masked): (u32, bool)| {
+        let offered = lexicon.iter().filter(|row| {
+            row.language == Language::Minority
+                && row.category == Category::Noun
+                && row.masked == masked
+                && row.concept % 4 < 2
+        });
+        let forms: Vec<String> = offered.map(|row| row.form.clone()).collect();
+        ProbeRow {
+            probe,
+            stage: ProbeStage::Lexical,
+            phenomenon: "noun_last".to_owned(),
+            condition: if masked {
+                Condition::Masked
+            } else {
+                Condition::Minority
+            },
+            language: Language::Minority,
+            concept: None,
+            r#type: None,
+            template: "test".to_owned(),
+            calibration_group: Some(format!("group {probe}")),
+            candidates: forms.iter().map(|form| format!("{form} .")).collect(),
+            chance: 1.0 / forms.len() as f32,
+            forms: Some(forms),
+            gold: 0,
+            crossed_with: None,
+            set: ProbeSet::Primary,
+        }
+    };
+    [(0, true), (1, false)].map(probe).to_vec()
+}
+
 /// Writes a LANG directory of 900 documents in 3 files, a third of them minority text.
 pub fn write(out: &Path, oddity: Oddity) {
     let script = if oddity.disjoint {
@@ -103,6 +140,7 @@ pub fn write(out: &Path, oddity: Oddity) {
     let output = Output::begin(request).unwrap().into_output().unwrap();
     let rows = lexicon(oddity.disjoint);
     write_rows(&output.path("lexicon.parquet"), &rows).unwrap();
+    write_rows(&output.path("probes.parquet"), &probes(&rows)).unwrap();
     let mut draw = Draw(11);
     for file in 0..3 {
         let path = output.path(&format!("train-{file:05}-of-00003.parquet"));

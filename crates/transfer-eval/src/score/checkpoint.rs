@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, IndexOp};
 use command::Interrupted;
-use cpu_step::{Dimensions, EngineKind, Forest, Layout, Node, Precision, Scorer};
+use cpu_step::{Dimensions, EngineKind, Forest, Layout, Node, Scorer};
 use lm::score::{pad, token_nats};
 use lm::{Checkpoint, Decoder, ModelConfig};
 use rayon::prelude::*;
 
 use super::LanguageModel;
+use crate::engine::Place;
 
 /// Tokens of the sequences that make one trie, at most; about half of them share a beginning.
 const TOKENS_A_TRIE: usize = 1 << 15;
@@ -37,25 +38,27 @@ impl CheckpointModel {
     /// The model of a checkpoint in f32, for sequences of at most `positions` tokens.
     pub fn new(
         checkpoint: &Checkpoint,
-        device: &Device,
+        place: &Place,
         batch: usize,
         positions: usize,
     ) -> Result<CheckpointModel> {
-        match device {
-            // the engine knows no heads of another width
-            Device::Cpu if fits_engine(&checkpoint.config) => {
-                CheckpointModel::on_engine(checkpoint, positions)
+        // Hand-written engines know no heads of another width: where none was asked for, candle takes over.
+        let by_name = place.generation.is_some();
+        match place.scoring {
+            Some(engine) if by_name || fits_engine(&checkpoint.config) => {
+                CheckpointModel::on_engine(checkpoint, engine, positions)
             }
-            device => CheckpointModel::on_candle(checkpoint, device, batch),
+            _ => CheckpointModel::on_candle(checkpoint, &place.device, batch),
         }
     }
 
-    /// On the fastest f32 engine of this CPU, with the threads of the global pool.
-    pub fn on_engine(checkpoint: &Checkpoint, positions: usize) -> Result<CheckpointModel> {
-        let dimensions = dimensions(&checkpoint.config, positions)?;
-        let engine = EngineKind::fastest_of(Precision::F32)?;
-        let mut scorer = Scorer::new(dimensions, engine, rayon::current_num_threads())?;
-        scorer.load(&flat(checkpoint, &dimensions)?)?;
+    /// On a hand-written engine, with the threads of the global pool.
+    pub fn on_engine(
+        checkpoint: &Checkpoint,
+        engine: EngineKind,
+        positions: usize,
+    ) -> Result<CheckpointModel> {
+        let scorer = scorer(checkpoint, engine, positions)?;
         Ok(CheckpointModel::Engine(Box::new(scorer)))
     }
 
@@ -119,11 +122,19 @@ fn fits_engine(config: &ModelConfig) -> bool {
     config.d_model == config.n_heads * config.d_head
 }
 
+/// A checkpoint on a hand-written engine, for sequences of at most `positions` tokens.
+pub fn scorer(checkpoint: &Checkpoint, engine: EngineKind, positions: usize) -> Result<Scorer> {
+    let dimensions = dimensions(&checkpoint.config, positions)?;
+    let mut scorer = Scorer::new(dimensions, engine, rayon::current_num_threads())?;
+    scorer.load(&flat(checkpoint, &dimensions)?)?;
+    Ok(scorer)
+}
+
 /// The engine's dimensions. `positions` may exceed the trained context: late positions were then never trained.
 fn dimensions(config: &ModelConfig, positions: usize) -> Result<Dimensions> {
     ensure!(
         fits_engine(config),
-        "the engine needs d_model = n_heads · d_head, found {} and {} · {}",
+        "hand-written engines need d_model = n_heads · d_head, found {} and {} · {}; use --engine reference",
         config.d_model,
         config.n_heads,
         config.d_head
@@ -249,8 +260,11 @@ fn grow(scorer: &Scorer, sequences: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
 /// ln softmax, sums in 64 bits.
 fn log_softmax(logits: &[f32]) -> Vec<f32> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&x| f64::from(x - largest).exp()).sum();
-    let log_sum = f64::from(largest) + sum.ln();
+    let sum: f64 = logits
+        .iter()
+        .map(|&x| libm::exp(f64::from(x - largest)))
+        .sum();
+    let log_sum = f64::from(largest) + libm::log(sum);
     logits
         .iter()
         .map(|&x| (f64::from(x) - log_sum) as f32)
@@ -305,6 +319,7 @@ fn batches(sequences: &[&[u32]], size: usize) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
     use crate::generate::Generator;
+    use cpu_step::Precision;
     use lm::{Size, Weights};
     use seed::Seed;
 
@@ -328,6 +343,11 @@ mod tests {
         Checkpoint { config, weights }
     }
 
+    fn on_engine(checkpoint: &Checkpoint) -> Result<CheckpointModel> {
+        let engine = EngineKind::fastest_of(Precision::F32)?;
+        CheckpointModel::on_engine(checkpoint, engine, 16)
+    }
+
     const SEQUENCES: [&[u32]; 4] = [
         &[0, 5, 6, 7, 0],
         &[0, 5, 6, 8, 9, 10, 0],
@@ -338,9 +358,9 @@ mod tests {
     #[test]
     fn engine_candle_and_candle_transformers_agree() {
         let checkpoint = checkpoint();
-        let engine = CheckpointModel::on_engine(&checkpoint, 16).unwrap();
+        let engine = on_engine(&checkpoint).unwrap();
         let candle = CheckpointModel::on_candle(&checkpoint, &Device::Cpu, 3).unwrap();
-        let llama = Generator::new(&checkpoint, &Device::Cpu, 4, 16).unwrap();
+        let llama = Generator::on_llama(&checkpoint, &Device::Cpu, 4, 16).unwrap();
         let (one, other) = (
             engine.log_probabilities(&SEQUENCES).unwrap(),
             candle.log_probabilities(&SEQUENCES).unwrap(),
@@ -381,7 +401,7 @@ mod tests {
     /// A token's log-probability by the chain rule: the same from both methods of the trait.
     #[test]
     fn sequences_are_products_of_next_tokens() {
-        let engine = CheckpointModel::on_engine(&checkpoint(), 16).unwrap();
+        let engine = on_engine(&checkpoint()).unwrap();
         let whole = engine.log_probabilities(&[&[0, 5, 6, 7]]).unwrap()[0];
         let next = engine
             .next_token_nats(&[&[0], &[0, 5], &[0, 5, 6]])
@@ -393,7 +413,7 @@ mod tests {
     /// A signal that comes while the first of many tries is scored ends the run before the next.
     #[test]
     fn an_interrupt_is_heeded_before_each_trie() {
-        let engine = CheckpointModel::on_engine(&checkpoint(), 16).unwrap();
+        let engine = on_engine(&checkpoint()).unwrap();
         let CheckpointModel::Engine(scorer) = engine else {
             panic!("expected the engine")
         };
@@ -423,7 +443,7 @@ mod tests {
         let operations = 2 * config.n_parameters() as u64 * large as u64;
         assert!((OPERATIONS_A_TRIE / 2..=OPERATIONS_A_TRIE).contains(&operations));
         // At however small tries, a sequence has the same number.
-        let engine = CheckpointModel::on_engine(&checkpoint(), 16).unwrap();
+        let engine = on_engine(&checkpoint()).unwrap();
         let together = engine.log_probabilities(&SEQUENCES).unwrap();
         for (sequence, nats) in SEQUENCES.iter().zip(together) {
             let alone = engine.log_probabilities(&[*sequence]).unwrap();

@@ -80,9 +80,7 @@ fn next_word_nats(model: &impl LanguageModel, suite: &Suite) -> Result<Vec<f64>>
     let after = model.next_token_nats(&whole)?;
     let end = |nats: &Vec<f32>| {
         let ends = nats.iter().zip(&suite.ends_word).filter(|(_, ends)| **ends);
-        ends.map(|(&nats, _)| f64::from(nats).exp())
-            .sum::<f64>()
-            .ln()
+        libm::log(ends.map(|(&nats, _)| libm::exp(nats.into())).sum())
     };
     Ok((0..words.len())
         .map(|i| with_word[i] - before[i] + end(&after[i]))

@@ -76,6 +76,7 @@ impl Suite {
         seed: Seed,
     ) -> Result<Suite> {
         let encode = |row: usize| -> Result<Vec<Vec<u32>>> {
+            command::check_interrupt()?;
             let probe = &items.probes[row];
             let copy = copy_of(items, row, encoder);
             let mut sequences = Vec::with_capacity(probe.candidates.len() + 1);

@@ -164,17 +164,20 @@ fn bridge_table(bridge: &BridgeRow) -> Table {
     for (name, value) in [
         (
             "shared_mass_corrected (primary)",
-            bridge.shared_mass_corrected,
+            Some(bridge.shared_mass_corrected),
         ),
-        ("shared_mass", bridge.shared_mass),
-        ("ordered_corrected", bridge.ordered_corrected),
-        ("specificity", bridge.specificity),
+        ("shared_mass", Some(bridge.shared_mass)),
+        ("ordered_corrected", Some(bridge.ordered_corrected)),
+        ("specificity", Some(bridge.specificity)),
         ("identifiability", bridge.identifiability),
         ("learnable", bridge.learnable),
-        ("seen_coverage_minority", bridge.seen_coverage_minority),
-        ("seen_coverage_all", bridge.seen_coverage_all),
+        (
+            "seen_coverage_minority",
+            Some(bridge.seen_coverage_minority),
+        ),
+        ("seen_coverage_all", Some(bridge.seen_coverage_all)),
     ] {
-        table.row(vec![name.to_owned(), number(Some(value))]);
+        table.row(vec![name.to_owned(), number(value)]);
     }
     table
 }

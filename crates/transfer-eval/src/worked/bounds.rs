@@ -1,6 +1,11 @@
 //! What bounds every metric: perfect knowledge scores 1, ignorance chance, and NaN nothing.
 
+use candle_core::Device;
+use cpu_step::{EngineKind, Precision};
+use lm::{Checkpoint, ModelConfig, Size, Weights};
+
 use super::*;
+use crate::score::checkpoint::CheckpointModel;
 
 /// n nouns (n even): noun i belongs to context i, in which it is gold. Of each there are a cloze, grammar items and a
 /// ladder, of each neighbouring two crossed items.
@@ -67,6 +72,10 @@ const CROSSED: [(ProbeStage, &str); 7] = [
 ];
 
 fn evaluate_larger(n: u16, judge: impl Fn(&[u32]) -> f64) -> Vec<MetricRow> {
+    evaluate_model(n, &Judge(judge))
+}
+
+fn evaluate_model(n: u16, model: &impl LanguageModel) -> Vec<MetricRow> {
     let (probes, words) = larger(n);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let noun = |i: u32| LexiconRow {
@@ -75,7 +84,7 @@ fn evaluate_larger(n: u16, judge: impl Fn(&[u32]) -> f64) -> Vec<MetricRow> {
         ..lexicon()[1].clone()
     };
     let lexicon: Vec<LexiconRow> = (0..u32::from(n)).map(noun).collect();
-    evaluate_probes(&Judge(judge), &words, probes, &lexicon, Vec::new())
+    evaluate_probes(model, &words, probes, &lexicon, Vec::new())
 }
 
 const OUTCOMES: [(&str, &str, Option<&str>); 22] = [
@@ -189,22 +198,47 @@ fn random_models_are_at_chance_within_their_intervals() {
     assert!(held.iter().all(|&count| count >= 16), "{held:?}");
 }
 
-#[test]
-fn nan_is_reported_and_never_ranked() {
-    let rows = evaluate_larger(12, |ids| {
-        if ids.get(2) == Some(&3) {
-            f64::NAN
-        } else {
-            -1.0
-        }
-    });
+#[track_caller]
+fn nothing_is_ranked(rows: &[MetricRow]) {
     for (stage, metric, what) in OUTCOMES {
-        let row = row(&rows, stage, metric, Condition::Masked, what);
+        let row = row(rows, stage, metric, Condition::Masked, what);
         assert_eq!(row.value, None, "{metric}");
         let reason = row.reason.as_deref().unwrap();
         assert!(
             reason.starts_with("log-probabilities are not finite in "),
             "{reason}"
         );
+    }
+}
+
+#[test]
+fn nan_is_reported_and_never_ranked() {
+    nothing_is_ranked(&evaluate_larger(12, |ids| {
+        if ids.get(2) == Some(&3) {
+            f64::NAN
+        } else {
+            -1.0
+        }
+    }));
+}
+
+/// One NaN among the queries' weights, through each engine that scores checkpoints: the softmax of attention must not
+/// turn it into a number.
+#[test]
+fn a_checkpoint_with_nan_is_not_ranked_by_any_engine() {
+    // 12 nouns, 12 contexts, the full stop and the special tokens
+    let config = ModelConfig::of_size(Size::Tiny, 25 + SPECIAL as usize, 16);
+    let mut weights = Weights::initial(&config, Seed(1));
+    let query = weights.get_mut("model.layers.0.self_attn.q_proj.weight");
+    query.unwrap().values[0] = f32::NAN;
+    let checkpoint = Checkpoint { config, weights };
+    let candle = CheckpointModel::on_candle(&checkpoint, &Device::Cpu, 8).unwrap();
+    nothing_is_ranked(&evaluate_model(12, &candle));
+    let engines = EngineKind::ALL
+        .into_iter()
+        .filter(|engine| engine.is_available() && engine.precision() == Precision::F32);
+    for engine in engines {
+        let model = CheckpointModel::on_engine(&checkpoint, engine, 16).unwrap();
+        nothing_is_ranked(&evaluate_model(12, &model));
     }
 }

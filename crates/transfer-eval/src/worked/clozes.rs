@@ -101,7 +101,7 @@ fn references_by_hand() {
         ordered: 0.0,
         ordered_corrected: 0.0,
         specificity: 0.0,
-        identifiability,
+        identifiability: Some(identifiability),
         learnable,
         seen_coverage_minority: 0.0,
         seen_coverage_all: 0.0,
@@ -109,9 +109,10 @@ fn references_by_hand() {
         fertility_minority: 1.0,
     };
     let bridges = vec![
-        bridge(0, Condition::Masked, 1.0, 0.25),
-        bridge(1, Condition::Masked, 0.5, 0.5),
-        bridge(2, Condition::Minority, 0.2, 1.0),
+        bridge(0, Condition::Masked, 1.0, Some(0.25)),
+        bridge(1, Condition::Masked, 0.5, None),
+        // no cloze asks for it
+        bridge(2, Condition::Masked, 0.2, Some(1.0)),
     ];
     let rows = evaluate_probes(&bigram(), &WORDS, probes, &lexicon(), bridges);
     // ranks 1, 1, 2
@@ -120,20 +121,21 @@ fn references_by_hand() {
         masked(&rows, "lexical", "frequency_mrr", None),
         (1.0 + 1.0 + 0.5) / 3.0,
     );
-    // masked: (1 + ½)/2 and (¼ + ½)/2; minority: its one concept
+    // Of both nouns that clozes ask for, (1 + ½)/2; of the one that has a rank, ¼. Chance with two candidates is
+    // (1 + ½)/2.
     let found = |metric, condition| row(&rows, "lexical", metric, condition, None);
-    for (metric, masked, minority) in [
-        ("oracle_identifiability", 0.75, 0.2),
-        ("oracle_learnable", 0.375, 1.0),
+    for (metric, value, n) in [
+        ("oracle_identifiability", 0.75, 2),
+        ("oracle_learnable", 0.25, 1),
     ] {
         let row = found(metric, Condition::Masked);
-        close(row.value.unwrap(), masked);
-        assert_eq!((row.n_items, row.n_concepts, row.chance), (2, 2, None));
-        close(found(metric, Condition::Minority).value.unwrap(), minority);
+        close(row.value.unwrap(), value);
+        close(row.chance.unwrap(), 0.75);
+        assert_eq!((row.n_items, row.n_concepts), (n, n));
         let reason = |condition| found(metric, condition).reason.as_deref();
         assert_eq!(
             reason(Condition::Identical),
-            Some("bridges.parquet has no identical concept")
+            Some("bridges.parquet ranks no concept of identical clozes")
         );
         assert_eq!(
             reason(Condition::Majority),

@@ -96,12 +96,28 @@ impl Directories {
 
     /// Untrained checkpoints, each with weights of its own.
     pub fn write_model(&self, name: &str, tok: &str, seed: u64) {
+        self.write_model_with(name, tok, seed, |_, value| value);
+    }
+
+    /// The same with every weight changed, by the name of its parameter and its value.
+    pub fn write_model_with(
+        &self,
+        name: &str,
+        tok: &str,
+        seed: u64,
+        change: impl Fn(&str, f32) -> f32,
+    ) {
         self.publish(name, Stage::Model, &["lang", tok], |output| {
             let tokenizer = Tokenizer::load(&self.path(tok).join("tokenizer.json")).unwrap();
             let config = ModelConfig::of_size(Size::Tiny, tokenizer.vocab_size(), 32);
             output.directory("checkpoints").unwrap();
             for step in STEPS {
-                let weights = Weights::initial(&config, Seed(seed + step));
+                let mut weights = Weights::initial(&config, Seed(seed + step));
+                for (name, _) in config.parameters() {
+                    for value in &mut weights.get_mut(&name).unwrap().values {
+                        *value = change(&name, *value);
+                    }
+                }
                 let directory = output.path(&format!("checkpoints/step-{step:06}"));
                 Checkpoint::write(&directory, &config, &weights, &tokenizer).unwrap();
             }
@@ -329,8 +345,8 @@ fn bridges(world: &World) -> Vec<BridgeRow> {
         ordered: 0.25,
         ordered_corrected: 0.125,
         specificity: 0.25,
-        identifiability: 0.5,
-        learnable: 0.25,
+        identifiability: Some(0.5),
+        learnable: Some(0.25),
         seen_coverage_minority: 0.0,
         seen_coverage_all: 0.0,
         fertility_majority: 1.0,

@@ -1,6 +1,7 @@
 //! The real binary over small directories: what it writes, what it refuses, and how it goes on.
 
 mod directories;
+mod engines;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -97,7 +98,10 @@ fn a_run_writes_what_it_says_and_repeats() {
         row.unwrap_or_else(|| panic!("no {metric}")).clone()
     };
     assert_eq!((masked("mrr").n_items, masked("mrr").n_concepts), (12, 6));
-    assert_eq!(masked("oracle_learnable").value, Some(0.25));
+    let oracle = masked("oracle_learnable");
+    assert_eq!((oracle.value, oracle.n_concepts), (Some(0.25), 6));
+    // H₆/6 = 2.45/6
+    assert!((oracle.chance.unwrap() - 2.45 / 6.0).abs() < 1e-12);
     // untrained: the gold word is one of about 200
     assert!(masked("generated_expected").value.unwrap() < 0.2);
     assert_eq!(masked("mrr_onset_step").value, None);

@@ -23,8 +23,8 @@ use super::Beside;
 ///
 /// p = 0.01, n = 100: 1 − 0.99^100 = 0.633968.
 pub fn within_attempts(nats: f64, n: u32) -> f64 {
-    let p = nats.exp().min(1.0);
-    -(f64::from(n) * (-p).ln_1p()).exp_m1()
+    let p = libm::exp(nats).min(1.0);
+    -libm::expm1(f64::from(n) * libm::log1p(-p))
 }
 
 /// Clozes that generation continues.

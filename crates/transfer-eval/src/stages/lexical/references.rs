@@ -3,7 +3,10 @@
 //! - `frequency_mrr`, `frequency_hit1`: a judge that always prefers the more frequent lexeme. Where every candidate is
 //!   gold equally often it is exactly at chance; anything else says that the probes are not balanced.
 //! - `oracle_identifiability`, `oracle_learnable`: reciprocal rank of a concept's B-form among the primary candidates
-//!   when the A-form is given (bridges.parquet): what the tokens give away to a reader who is told the concept.
+//!   when the A-form is given (bridges.parquet): what the tokens give away to a reader who is told the concept. The
+//!   candidates are those that the concept's clozes offer a model, in their base inflection; chance is H_n/n.
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use corpus::tables::BridgeRow;
@@ -49,38 +52,43 @@ pub fn measures(items: &Items, beside: Beside<'_>, condition: Condition) -> Resu
             &absent,
         ));
     }
+    measures.extend(oracles(items, beside.bridges, condition));
+    Ok(measures)
+}
+
+/// Both oracle references, over the concepts that primary clozes of the condition ask for: each is ranked among the
+/// candidates of its clozes, so that its chance is theirs, H_n/n.
+fn oracles(items: &Items, bridges: &[BridgeRow], condition: Condition) -> Vec<Measure> {
+    let mut candidates: BTreeMap<u32, usize> = BTreeMap::new();
+    for cloze in items.clozes_of(ProbeSet::Primary, condition) {
+        let probe = items.probe(cloze);
+        if let Some(concept) = probe.concept {
+            candidates.entry(concept).or_insert(probe.candidates.len());
+        }
+    }
     let absent = match condition {
         Condition::Majority => "bridges lead from majority forms to minority forms".to_owned(),
-        _ if beside.bridges.is_empty() => "no bridges.parquet was given".to_owned(),
-        _ => format!("bridges.parquet has no {condition} concept"),
+        _ if bridges.is_empty() => "no bridges.parquet was given".to_owned(),
+        _ => format!("bridges.parquet ranks no concept of {condition} clozes"),
     };
-    for metric in ["oracle_identifiability", "oracle_learnable"] {
-        let value = |bridge: &BridgeRow| match metric {
-            "oracle_learnable" => bridge.learnable,
-            _ => bridge.identifiability,
+    let oracle = |metric: &str, rank: fn(&BridgeRow) -> Option<f64>| {
+        let observe = |bridge: &BridgeRow| {
+            let n = *candidates.get(&bridge.concept)?;
+            let chance = chance_reciprocal_rank(n);
+            Some(Observation::item(
+                Some(bridge.concept),
+                rank(bridge)?,
+                chance,
+            ))
         };
-        let concepts = beside
-            .bridges
+        let of_condition = bridges
             .iter()
             .filter(|bridge| bridge.condition == condition);
-        let observe = |bridge: &BridgeRow| {
-            let value = Some(value(bridge)).filter(|value| value.is_finite())?;
-            Some(Observation {
-                concept: Some(bridge.concept),
-                value,
-                weight: 1.0,
-                chance: None,
-            })
-        };
-        let observations: Vec<_> = concepts.filter_map(observe).map(Some).collect();
-        measures.push(Measure::from_items(
-            "lexical",
-            metric,
-            condition,
-            None,
-            observations,
-            &absent,
-        ));
-    }
-    Ok(measures)
+        let observations = of_condition.filter_map(observe).map(Some).collect();
+        Measure::from_items("lexical", metric, condition, None, observations, &absent)
+    };
+    vec![
+        oracle("oracle_identifiability", |bridge| bridge.identifiability),
+        oracle("oracle_learnable", |bridge| bridge.learnable),
+    ]
 }
