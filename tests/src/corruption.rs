@@ -4,6 +4,8 @@
 //! With fitting checksums a file may also say something else that is well-formed: then the result is another.
 
 mod cases;
+mod prepare;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,8 @@ use seed::Seed;
 use crate::directory::{Tree, copy, remove, tree};
 use crate::mutation::{Content, Damage, mutate};
 use crate::process::{Ended, Program, words};
-use cases::{CASES, Case, Seal};
+use cases::{CASES, Case};
+use seal::Seal;
 
 /// Address space of a process: nothing may ask for more.
 const MEMORY_KIB: u64 = 2 << 20;
@@ -82,7 +85,7 @@ impl Torture<'_> {
             self.only.join(", ")
         );
         let pristine = self.scratch.join("pristine");
-        cases::prepare(&self.program(&pristine), jobs.iter().map(|(case, _)| *case))?;
+        prepare::prepare(&self.program(&pristine), jobs.iter().map(|(case, _)| *case))?;
         let progress =
             command::Progress::new("damaging", self.number * jobs.len() as u64, "mutations");
         let next = AtomicUsize::new(0);

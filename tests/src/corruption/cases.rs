@@ -1,68 +1,6 @@
-//! Which file is damaged, who reads it, and what makes its checksums fit again.
+//! Which file is damaged, and who reads it.
 
-use std::path::Path;
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-
-use crate::directory::{copy, remove, reseal};
-use crate::process::{Program, Signal, words};
-
-/// What vouches for a file's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seal {
-    /// The manifest of its directory, itself vouched for by those of later stages.
-    Manifest(&'static [&'static str]),
-    /// BLAKE3 in its last 32 bytes: model-train's resume state.
-    Tail,
-    /// BLAKE3 at bytes 8 to 40, over the rest: prepared text.
-    Head,
-    /// The seal of its folder: transfer-eval's resume state.
-    Folder,
-    /// The hash of its folder in `resume/`, which nobody could mend but the run itself.
-    Resume,
-    /// Nothing: people write it, or it may be lost without harm.
-    None,
-}
-
-impl Seal {
-    /// Makes the checksums of a changed file fit.
-    pub fn mend(self, root: &Path, name: &str) -> Result<()> {
-        let path = root.join(name);
-        match self {
-            Seal::Manifest(roles) => {
-                let file = name.split_once('/').map_or(name, |(_, file)| file);
-                reseal(root, roles, file)
-            }
-            Seal::Tail => {
-                let Ok(mut bytes) = std::fs::read(&path) else {
-                    return Ok(());
-                };
-                bytes.truncate(bytes.len().saturating_sub(32));
-                let hash = blake3::hash(&bytes);
-                bytes.extend_from_slice(hash.as_bytes());
-                Ok(std::fs::write(&path, bytes)?)
-            }
-            Seal::Head => {
-                let Ok(mut bytes) = std::fs::read(&path) else {
-                    return Ok(());
-                };
-                if bytes.len() >= 88 {
-                    let mut hasher = blake3::Hasher::new();
-                    hasher.update(&bytes[88..]).update(&bytes[40..88]);
-                    bytes[8..40].copy_from_slice(hasher.finalize().as_bytes());
-                }
-                Ok(std::fs::write(&path, bytes)?)
-            }
-            Seal::Folder => {
-                // A directory in the file's place cannot be sealed.
-                path.parent().map(corpus::seal).transpose().ok();
-                Ok(())
-            }
-            Seal::Resume | Seal::None => Ok(()),
-        }
-    }
-}
+use super::seal::Seal;
 
 /// One file and one command that reads it.
 pub struct Case {
@@ -119,7 +57,8 @@ const CHAIN: &[&str] = &[
 ];
 
 const TOK_TRAIN: &str = "tok-train --lang lang --vocab-size 64 --out out --quiet";
-const MODEL_TRAIN: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 2 \
+/// Leaves the prepared text in the cache.
+pub const MODEL_TRAIN: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 2 \
     --batch-size 2 --seq-len 32 --checkpoints 2 --validation-documents 4 --threads 1 --out out --quiet";
 const EVALUATE: &str = "transfer-eval --lang lang --tok tok --model model --samples 2 --draws 2 --validation-pairs 4 \
     --bootstrap 5 --threads 1 --out out --quiet";
@@ -135,9 +74,11 @@ const TRAINED_ALREADY: &str = "model-train --lang lang --tok tok --out model --c
     --validation-documents 4 --resume";
 const REPORT_EVAL: &str = "study report eval --out out --quiet";
 const REPORT_AGAIN: &str = "study report report --out out --quiet";
-const RESUME_MODEL: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 400 \
+/// Long enough to be killed half-way, then goes on.
+pub const RESUME_MODEL: &str = "model-train --lang lang --tok tok --d-model 16 --n-heads 2 --n-layers 1 --max-steps 400 \
     --batch-size 2 --seq-len 32 --checkpoints 12 --validation-documents 4 --threads 1 --out begun-model --resume --quiet";
-const RESUME_EVAL: &str = "transfer-eval --lang lang --tok tok --model model --samples 50 --draws 2 --validation-pairs 4 \
+/// As [`RESUME_MODEL`].
+pub const RESUME_EVAL: &str = "transfer-eval --lang lang --tok tok --model model --samples 50 --draws 2 --validation-pairs 4 \
     --bootstrap 5 --threads 1 --out begun-eval --resume --quiet";
 
 const fn case(file: &'static str, reader: &'static str, command: &'static str, seal: Seal) -> Case {
@@ -391,112 +332,3 @@ pub const CASES: &[Case] = &[
         "study report plan --out out",
     ),
 ];
-
-/// A study whose plan is damaged.
-const STUDY: &str = r#"
-description = "small"
-
-[base.lang]
-world = "worlds/world.toml"
-lexical_distance = 0.3
-
-[base.model]
-max_steps = 6
-learning_rate = 0.01
-
-[grid.tok]
-vocab_size = [64, 128]
-regime = ["balanced", "alpha=0.3"]
-
-[[control]]
-name = "char"
-tok.algorithm = "char"
-tok.regime = "proportional"
-"#;
-
-/// Puts the samples at the program's directory, and beside them what they do not hold: a report, a plan, runs begun.
-pub fn prepare<'a>(program: &Program, cases: impl Iterator<Item = &'a Case>) -> Result<()> {
-    let root = &program.directory;
-    let samples = crate::samples();
-    for name in ["lang", "tok", "model", "eval"] {
-        copy(&samples.join(name), &root.join(name))?;
-    }
-    let project = crate::project();
-    // The samples' run.json is of no machine; here it says where LANG and TOK are.
-    let run = root.join("eval/run.json");
-    let mut said: serde_json::Value = serde_json::from_slice(&std::fs::read(&run)?)?;
-    said["lang"] = "lang".into();
-    said["tok"] = "tok".into();
-    std::fs::write(&run, corpus::canonical_json(&said))?;
-    std::fs::create_dir_all(root.join("input/worlds"))?;
-    std::fs::create_dir_all(root.join("input/grammars"))?;
-    let world = std::fs::read_to_string(project.join("tests/samples/world.toml"))?;
-    let world = world.replace("../../data/grammars", "../grammars");
-    std::fs::write(root.join("input/worlds/world.toml"), world)?;
-    std::fs::copy(
-        project.join("data/grammars/core.grammar"),
-        root.join("input/grammars/core.grammar"),
-    )?;
-    std::fs::write(root.join("input/study.toml"), STUDY)?;
-    let files: Vec<&str> = cases.map(|case| case.file).collect();
-    let any = |start: &str| files.iter().any(|file| file.starts_with(start));
-    if any("report/") {
-        program.ok(&words("study report eval --out report --quiet"))?;
-    }
-    if any("plan/") {
-        program.ok(&words("study plan input/study.toml --out plan --quiet"))?;
-        // A report needs one finished run: the sample's directories under the first run's names.
-        finish_one_run(root)?;
-    }
-    if any("cache/") {
-        program.ok(&words(MODEL_TRAIN))?;
-        remove(&root.join("out"))?;
-    }
-    if any("begun-model") {
-        begin(program, RESUME_MODEL, "begun-model", "resume/state")?;
-    }
-    if any("begun-eval") {
-        begin(program, RESUME_EVAL, "begun-eval", "resume/step-000000")?;
-    }
-    Ok(())
-}
-
-fn finish_one_run(root: &Path) -> Result<()> {
-    let makefile = std::fs::read_to_string(root.join("plan/Makefile"))?;
-    let line = makefile
-        .lines()
-        .find(|line| line.starts_with("artifacts/eval-") && line.contains('|'))
-        .context("plan/Makefile: no evaluation")?;
-    for target in line.split_whitespace() {
-        let Some(name) = target
-            .trim_end_matches(':')
-            .strip_prefix("artifacts/")
-            .and_then(|rest| rest.strip_suffix("/manifest.json"))
-        else {
-            continue;
-        };
-        let role = name.split('-').next().unwrap_or(name);
-        copy(&root.join(role), &root.join("plan/artifacts").join(name))?;
-    }
-    Ok(())
-}
-
-/// Starts a run and kills it once it has left something to go on from.
-fn begin(program: &Program, command: &str, out: &str, sign: &str) -> Result<()> {
-    for _ in 0..50 {
-        let partial = program.directory.join(format!("{out}.partial"));
-        let sign = partial.join(sign);
-        let mut running = program.start(&words(command))?;
-        while !sign.exists() && !running.is_over() {
-            std::thread::sleep(Duration::from_micros(100));
-        }
-        running.signal(Signal::Kill);
-        running.wait()?;
-        if sign.exists() && !partial.join("manifest.json").exists() {
-            return Ok(());
-        }
-        remove(&program.directory.join(out))?;
-        remove(&partial)?;
-    }
-    bail!("{out}: could not be killed half-way")
-}
