@@ -49,8 +49,12 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(Error::io(to, "rename the finished output to it"))
 }
 
+/// Elsewhere than on Unix only a file that is open for writing can be synced.
 pub(crate) fn sync_file(path: &Path) -> Result<()> {
-    File::open(path)
+    File::options()
+        .read(true)
+        .write(cfg!(not(unix)))
+        .open(path)
         .and_then(|file| file.sync_all())
         .map_err(Error::io(path, "sync it to disk"))
 }

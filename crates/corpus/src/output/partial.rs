@@ -24,13 +24,10 @@ pub(super) fn begin(
     }
     let parent = durable::parent(&places.out);
     std::fs::create_dir_all(parent).map_err(Error::io(parent, "create it"))?;
-    let lock = take_lock(places)?;
-    if mend_swap(places, &manifest)? {
-        // The partial output became OUT, our lock with it: it is published and judged like any other.
-        drop(lock);
-        durable::remove_file(&places.out.join(LOCK))?;
+    let Some(lock) = mend_swap(places, &manifest, take_lock(places)?)? else {
+        // The partial output became OUT: it is published and judged like any other.
         return begin(places, manifest, force, resume);
-    }
+    };
     let judged = judge_existing(places, &manifest, force, resume);
     if !matches!(judged, Ok(false)) {
         leave(places, lock);
@@ -44,8 +41,7 @@ pub(super) fn begin(
             "{}: was whole, only not yet published",
             places.partial.display()
         );
-        publish::rename_into_place(places, force)?;
-        drop(lock);
+        publish::rename_into_place(places, force, lock)?;
         return Ok(Begin::AlreadyDone);
     }
     let resumed = prepare(places, &manifest, resume)?;
@@ -201,19 +197,20 @@ fn leave(places: &Places, lock: File) {
     drop(lock);
 }
 
-/// Completes or undoes a swap of `--force` that was killed; `true` where the partial output is now OUT.
-fn mend_swap(places: &Places, manifest: &Manifest) -> Result<bool> {
+/// Completes or undoes a swap of `--force` that was killed; gives the lock back, or none where the partial output
+/// is now OUT.
+fn mend_swap(places: &Places, manifest: &Manifest, lock: File) -> Result<Option<File>> {
     let Places {
         out,
         partial,
         replaced,
     } = places;
     if !durable::exists(replaced)? {
-        return Ok(false);
+        return Ok(Some(lock));
     }
     if durable::exists(out)? {
         durable::remove_directory(replaced)?;
-        return Ok(false);
+        return Ok(Some(lock));
     }
     let whole = |path: &Path| {
         crate::Input::open(path, manifest.kind)
@@ -225,10 +222,9 @@ fn mend_swap(places: &Places, manifest: &Manifest) -> Result<bool> {
     if completed {
         tracing::info!("{}: completing an interrupted --force", out.display());
         publish::drop_working_state(places)?;
-        durable::rename(partial, out)?;
-        durable::sync_directory(durable::parent(out))?;
+        publish::rename_partial(places, lock)?;
         durable::remove_directory(replaced)?;
-        return Ok(true);
+        return Ok(None);
     }
     tracing::info!(
         "{}: restoring the old output after an interrupted --force",
@@ -236,7 +232,7 @@ fn mend_swap(places: &Places, manifest: &Manifest) -> Result<bool> {
     );
     durable::rename(replaced, out)?;
     durable::sync_directory(durable::parent(out))?;
-    Ok(false)
+    Ok(Some(lock))
 }
 
 /// An interrupt that cut a check short must not pass for damage.

@@ -1,6 +1,7 @@
 //! Ending an output: manifest last, everything synced, then the rename.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -48,19 +49,13 @@ pub(super) fn publish(mut output: Output, measured: Value) -> Result<Fingerprint
         .try_for_each(|path| durable::sync_directory(path))?;
     durable::write_file(&partial.join(MANIFEST), text.as_bytes())?;
 
-    rename_into_place(&output.places, output.force)?;
-    drop(output.lock);
+    rename_into_place(&output.places, output.force, output.lock)?;
     Ok(fingerprint)
 }
 
-/// Renames a partial output that has its manifest to OUT. The lock is held, and lies inside, until that is done, so
-/// that no other process takes the partial directory for abandoned.
-pub(super) fn rename_into_place(places: &Places, force: bool) -> Result<()> {
-    let Places {
-        out,
-        partial,
-        replaced,
-    } = places;
+/// Renames a partial output that has its manifest to OUT, and gives up the lock.
+pub(super) fn rename_into_place(places: &Places, force: bool, lock: File) -> Result<()> {
+    let Places { out, replaced, .. } = places;
     let occupied = durable::exists(out)?;
     if occupied && !force {
         return Err(Error::Exists {
@@ -73,12 +68,23 @@ pub(super) fn rename_into_place(places: &Places, force: bool) -> Result<()> {
         durable::rename(out, replaced)?;
         durable::sync_directory(durable::parent(out))?;
     }
-    durable::rename(partial, out)?;
-    durable::remove_file(&out.join(LOCK))?;
-    durable::sync_directory(durable::parent(out))?;
+    rename_partial(places, lock)?;
     if occupied {
         durable::remove_directory(replaced)?;
     }
+    Ok(())
+}
+
+/// Renames OUT.partial to OUT. The lock is held, and lies inside, until that is done, so that no other process takes the
+/// partial directory for abandoned; elsewhere than on Unix no directory with an open file can be renamed, and the lock is
+/// given up just before.
+pub(super) fn rename_partial(places: &Places, lock: File) -> Result<()> {
+    let Places { out, partial, .. } = places;
+    let held = cfg!(unix).then_some(lock);
+    durable::rename(partial, out)?;
+    durable::remove_file(&out.join(LOCK))?;
+    durable::sync_directory(durable::parent(out))?;
+    drop(held);
     Ok(())
 }
 
