@@ -30,7 +30,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// An input is not a directory, or one that no stage wrote.
-    #[error("{path}: expected a directory written by {} (with manifest.json), found {found}; run `{}`", .kind.tool(), .kind.cure(.path))]
+    #[error("{path}: expected a directory written by {} (with manifest.json), found {found}; give the directory that was its --out", .kind.tool())]
     NoManifest {
         /// The directory.
         path: PathBuf,
@@ -52,8 +52,8 @@ pub enum Error {
         tool: &'static str,
     },
     /// A directory of another stage.
-    #[error("{path}: expected {} (written by {}), found {} (written by {}); give the other directory, or run `{}`",
-        .expected.description(), .expected.tool(), .found.description(), .found.tool(), .expected.cure(.path))]
+    #[error("{path}: expected {} (written by {}), found {} (written by {}); were two directories swapped?",
+        .expected.description(), .expected.tool(), .found.description(), .found.tool())]
     WrongKind {
         /// The directory.
         path: PathBuf,
@@ -116,7 +116,7 @@ pub enum Error {
         cure: String,
     },
     /// Two directories that do not belong together.
-    #[error("{path}: expected inputs that belong together: it was made from {role} {expected}, but {other} is {found}; give the directory it was made from, or run `{}`", .kind.cure(.path))]
+    #[error("{path}: expected inputs that belong together: it was made from {role} {expected}, but {other} is {found}; give the directory it was made from, or run `{}` again with --force", .kind.cure(.path))]
     Mismatch {
         /// The directory whose input differs.
         path: PathBuf,

@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(
             refused("tok", Stage::Lang),
             "tok: expected a language directory (written by lang-gen), found a tokenizer directory (written by \
-             tok-train); give the other directory, or run `lang-gen --world WORLD.toml --out tok`"
+             tok-train); were two directories swapped?"
         );
         std::fs::create_dir(at("empty")).unwrap();
         assert!(
@@ -418,7 +418,7 @@ mod tests {
             ),
             format!(
                 "tok: expected inputs that belong together: it was made from lang {}, but stranger is {}; give the \
-                 directory it was made from, or run `tok-train --lang LANG --out tok`",
+                 directory it was made from, or run `tok-train --lang LANG --out tok` again with --force",
                 lang.fingerprint(),
                 stranger.fingerprint()
             )

@@ -20,7 +20,6 @@ use crate::tables;
 /// A world that cannot be, with its numbers; a file that cannot be read or written.
 pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
     let resolved = resolve(flags)?;
-    let place = || format!("{}", flags.world.display());
     let world = match World::build(
         resolved.config.clone(),
         &resolved.grammar,
@@ -30,7 +29,7 @@ pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
         Err(world::WorldError::Grammar(error)) => {
             anyhow::bail!("{}: {error}", resolved.grammar_path.display())
         }
-        Err(error) => return Err(error).with_context(place),
+        Err(error) => return Err(error).context(resolved.source.clone()),
     };
     let configuration = configuration(&resolved)?;
     let request = Request {

@@ -34,8 +34,8 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row; of a LANG made with
-    /// --b-unmasked, which is said loudly, that its training text states no held-out fact and the rest neither
+    /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row (of a LANG made with
+    /// --b-unmasked, that its training text states no held-out fact, and that all else states neither)
     Audit {
         /// The LANG directory
         lang: PathBuf,

@@ -17,7 +17,7 @@ pub struct GenerateFlags {
     /// Directory to write
     #[arg(long, value_name = "LANG")]
     pub out: PathBuf,
-    /// World and corpus seed together
+    /// Both seeds at once: --world-seed and --corpus-seed
     #[arg(long, value_name = "N", conflicts_with_all = ["world_seed", "corpus_seed"])]
     pub seed: Option<u64>,
     /// Seed of ontology, lexicons and mask
@@ -26,32 +26,33 @@ pub struct GenerateFlags {
     /// Seed of the derivations told and of the probes
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub corpus_seed: u64,
-    /// Distance of B's forms from A's, from 0 to 1 (mean LDN; for replacement, the share of lexemes)
+    /// Distance of B's forms from A's, from 0 to 1: mean edit distance over the longer form's length (LDN); for
+    /// replacement, the share of lexemes [default: the world file's]
     #[arg(long, value_name = "X")]
     pub lexical_distance: Option<f64>,
-    /// How B's forms come from A's
-    #[arg(long, value_enum)]
+    /// How B's forms come from A's [default: the world file's]
+    #[arg(long, value_enum, value_name = "KIND")]
     pub divergence: Option<DivergenceFlag>,
-    /// B's alphabet
+    /// B's alphabet [default: the world file's]
     #[arg(long, value_enum)]
     pub script: Option<ScriptFlag>,
     /// Control: permute B's noun forms over concepts
     #[arg(long)]
     pub shuffled_pairing: bool,
-    /// B's share of the training documents, from 0 to 1
+    /// B's share of the training documents, from 0 to 1 [default: the world file's]
     #[arg(long, value_name = "X")]
     pub minority_share: Option<f64>,
-    /// Share of each type's nouns that B never states, from 0 to 1
+    /// Share of each type's nouns that B never states, from 0 to 1 [default: the world file's]
     #[arg(long, value_name = "X")]
     pub mask_share: Option<f64>,
     /// Control: let B's training text state the masked nouns (B†) as well; masks, validation text and probes stay as they
     /// are, so that condition masked measures its ceiling
     #[arg(long)]
     pub b_unmasked: bool,
-    /// Training documents of both languages together
+    /// Training documents of both languages together [default: the world file's]
     #[arg(long, value_name = "N")]
     pub documents: Option<u64>,
-    /// Go on with what an earlier, killed run left; exit 0 where LANG is whole
+    /// Go on after a killed run; exit 0 where LANG is whole with the same configuration
     #[arg(long)]
     pub resume: bool,
 }
@@ -85,6 +86,8 @@ pub struct Resolved {
     pub grammar: String,
     /// Where the grammar was read.
     pub grammar_path: PathBuf,
+    /// What errors of the knobs name: the world file, and the flags where they change it.
+    pub source: String,
     /// Seed of ontology, lexicons and mask.
     pub world_seed: Seed,
     /// Seed of text and probes.
@@ -103,6 +106,7 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
         let line = command::line_at(&text, error.span().map_or(0, |span| span.start));
         anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
     })?;
+    let from_file = config.clone();
     if let Some(distance) = flags.lexical_distance {
         config.divergence.distance = distance;
     }
@@ -130,6 +134,10 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
     if let Some(documents) = flags.documents {
         config.corpus.documents = documents;
     }
+    let source = match config == from_file {
+        true => path.display().to_string(),
+        false => format!("{}, changed by flags", path.display()),
+    };
     let grammar_path = path
         .parent()
         .unwrap_or(Path::new("."))
@@ -151,6 +159,7 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
         config,
         grammar,
         grammar_path,
+        source,
         world_seed: Seed(flags.seed.unwrap_or(flags.world_seed)),
         corpus_seed: Seed(flags.seed.unwrap_or(flags.corpus_seed)),
     })

@@ -55,8 +55,10 @@ pub fn run(lang: &Path, rows: usize) -> Result<()> {
     writeln!(
         out,
         "Counts\n{}",
-        counts(&manifest.measured)
-            .context("manifest.json: no counts; was it written by lang-gen?")?
+        counts(&manifest.measured).with_context(|| format!(
+            "{}: manifest.json: no counts; was it written by lang-gen?",
+            lang.display()
+        ))?
     )?;
     command::print(out)
 }

@@ -43,7 +43,8 @@ pub fn jobs(options: &Options) -> Result<Vec<Job>> {
         ..
     } = options;
     if let Some(path) = stack {
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{}: cannot read the runs of --stack", path.display()))?;
         return parse(path, &text);
     }
     let (Some(lang), Some(tok), Some(out)) = (lang, tok, out) else {

@@ -36,8 +36,8 @@ fn default_learning_rate(d_model: usize) -> f64 {
 The model is a Llama-style decoder. MODEL/checkpoints/step-000123 loads in transformers with
 AutoModelForCausalLM.from_pretrained; MODEL/train_log.parquet has a row for every step.
 
-Each step covers the same text with any tokenizer (--budget-mode equal-text): batch-size × seq-len × 3
-characters, as many rows as they need. So steps, schedule and text agree between vocabularies.
+Each step covers the same text with any tokenizer (--budget-mode equal-text): batch-size × seq-len
+× 3 characters, as many rows as they need. So steps, schedule and text agree between vocabularies.
 A killed training goes on with --resume and ends with the same bytes.
 
 --stack RUNS.toml trains many equal models at once on a GPU, whose time a small model leaves idle:
@@ -140,6 +140,7 @@ pub struct BudgetOptions {
     #[arg(
         long,
         value_enum,
+        value_name = "MODE",
         default_value = "equal-text",
         hide_possible_values = true
     )]
@@ -159,7 +160,7 @@ pub struct TrainingOptions {
     /// Decay of matrices by AdamW
     #[arg(long, value_name = "X", default_value_t = 0.1)]
     pub weight_decay: f64,
-    /// Checkpoints, at log-spaced steps, the first and the last included
+    /// Checkpoints, at log-spaced steps from 0 to the last
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub checkpoints: usize,
     /// Measure validation loss every N steps, and at first and last [default: at every checkpoint]
@@ -184,7 +185,9 @@ pub struct MachineOptions {
     /// no faster [default: what the engine is fastest in]
     #[arg(long, value_name = "f32|bf16", value_parser = precision)]
     pub precision: Option<Precision>,
-    /// auto, reference, portable-f32, portable-bf16, avx2-f32, avx2-bf16, avx512-f32, avx512-bf16 or amx-bf16
+    /// auto (the fastest of --device), reference (candle; the only one on a GPU), or one of the CPU: portable-f32,
+    /// portable-bf16, avx2-f32, avx2-bf16, avx512-f32, avx512-bf16, amx-bf16. portable-f32 gives the same bytes on
+    /// every CPU
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: EngineChoice,
     /// Directory for prepared text [default: the user's cache directory]
@@ -282,19 +285,21 @@ impl Options {
         );
         ensure!(
             (1..=1 << 20).contains(&budget.batch_size),
-            "--batch-size: expected 1 to 2^20"
+            "--batch-size {}: expected 1 to 2^20",
+            budget.batch_size
         );
         ensure!(
             training.checkpoints >= 2,
-            "--checkpoints: expected at least 2, the first step and the last"
+            "--checkpoints {}: expected at least 2, before the first step and after the last",
+            training.checkpoints
         );
         ensure!(
             training.validation_every != Some(0),
-            "--validation-every: expected at least 1"
+            "--validation-every 0: expected at least 1"
         );
         ensure!(
             training.validation_documents > 0,
-            "--validation-documents: expected at least 1"
+            "--validation-documents 0: expected at least 1"
         );
         let learning_rate = training
             .learning_rate
@@ -305,7 +310,7 @@ impl Options {
         ] {
             ensure!(
                 value.is_finite() && value >= 0.0,
-                "{flag} {value}: expected a positive number"
+                "{flag} {value}: expected a number from 0"
             );
         }
         if let Some(p) = training.bpe_dropout {
@@ -321,7 +326,7 @@ impl Options {
             .unwrap_or(batch_tokens * REFERENCE_CHARS_PER_TOKEN);
         ensure!(
             (1..=1 << 40).contains(&batch_chars),
-            "--batch-chars: expected 1 to 2^40"
+            "{batch_chars} characters a step (--batch-chars): expected 1 to 2^40"
         );
         let (step_chars, step_tokens) = match budget.budget_mode {
             BudgetMode::EqualText => (batch_chars as f64, batch_chars as f64 * tokens_per_char),

@@ -30,10 +30,10 @@ struct Cli {
 enum Action {
     /// Expand a study file into a directory with a Makefile and one row per run
     Plan {
-        /// The study file
+        /// The study file (data/studies/*.toml)
         study: PathBuf,
         /// Directory to plan into; what it has built already is used again
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         out: PathBuf,
         /// Write Slurm job arrays as well
         #[arg(long)]
@@ -41,16 +41,17 @@ enum Action {
     },
     /// Say what is done, running, failed and left, and how long it still takes
     Status {
-        /// A planned study
+        /// A planned study (the --out of study plan)
+        #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
     /// Write tables, figures and a page from whatever has finished; prints the main table and the page's path
     Report {
         /// One planned study, one earlier report to draw again, or evaluation and tokenizer directories
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "INPUT")]
         inputs: Vec<PathBuf>,
         /// Directory to write
-        #[arg(long)]
+        #[arg(long, value_name = "REPORT")]
         out: PathBuf,
     },
     /// Make one artifact (what the Makefile's recipes call): lock, log, marks
@@ -78,7 +79,10 @@ fn main() -> ExitCode {
                 return Ok(());
             }
             command::print(summary_text(&summary))?;
-            command::print(format!("next: make -C {} -jN", out.display()))
+            command::print(format!(
+                "next: make -C {} (with -j2, two artifacts at once)",
+                out.display()
+            ))
         }
         Action::Status { directory } => {
             command::print(status::print(directory, &status::status(directory)?))

@@ -13,7 +13,7 @@ use tok_train::{encode, show, train};
 /// Reads the words of LANG's training text once, weighs each language as the regime asks, and
 /// writes a TOK directory: tokenizer.json (Hugging Face), segmentation.parquet (every form as
 /// tokens), bridges.parquet (what the two forms of each noun share), summary.parquet (fertility,
-/// atoms, overlap), manifest.json. The letters of both languages are always in the vocabulary, so
+/// one-token words, overlap), manifest.json. The letters of both languages are always in the vocabulary, so
 /// nothing is ever unknown; masked forms (B†) are in the training text only with
 /// --show-masked-forms, or where LANG was made with --b-unmasked.
 ///
@@ -31,7 +31,7 @@ use tok_train::{encode, show, train};
     subcommand_negates_reqs = true,
     args_conflicts_with_subcommands = true,
     after_help = "Example:\n  tok-train --lang out/lang --out out/tok --vocab-size 256 --regime balanced\n  \
-                  tok-train show out/tok\n  tok-train show out/tok 17 kalu"
+                  tok-train show out/tok\n  tok-train show out/tok 17"
 )]
 struct CommandLine {
     #[command(subcommand)]

@@ -34,7 +34,7 @@ pub struct TrainFlags {
     pub regime: Regime,
     /// Control: show the tokenizer the masked forms (B†), each as often as B would state it at the
     /// rate at which A states its A-form, at least once. Models never see them; transfer-eval leaves out
-    /// the concepts whose forms hold a token that occurs fewer than --seen-at-least times in their text
+    /// the concepts with a token that occurs fewer than --seen-at-least times in the models' text
     #[arg(long)]
     pub show_masked_forms: bool,
     /// Control: give every token but the special ones a second id, its twin. language: B texts take the

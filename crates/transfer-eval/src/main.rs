@@ -77,7 +77,8 @@ fn run_aggregate(flags: &Aggregate) -> Result<()> {
             command::print(path.display())
         }
         None => {
-            let count = aggregate::compare(&metrics, &evaluated.metrics()?)?;
+            let count = aggregate::compare(&metrics, &evaluated.metrics()?)
+                .with_context(|| flags.eval.display().to_string())?;
             command::print(format!(
                 "{}: {count} metrics, the same computed again",
                 flags.eval.display()

@@ -39,7 +39,7 @@ pub struct Cli {
 pub enum Command {
     /// Compute the metrics of an EVAL directory again from its files, and compare or write them
     Aggregate(Aggregate),
-    /// Print the stage × condition table over steps with onsets, or what became of concepts
+    /// Print how stages and conditions went over the steps, with onsets, or how single concepts did
     Show(Show),
 }
 
@@ -67,18 +67,19 @@ pub struct Evaluate {
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: EngineChoice,
     /// Seed of samples, shuffles and resamples
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Go on from the checkpoints already evaluated
+    /// Go on from the checkpoints already evaluated; exit 0 where EVAL is whole with the same configuration
     #[arg(long)]
     pub resume: bool,
     /// Sentences to sample in each language and checkpoint
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub samples: u32,
-    /// Next words to sample after each cloze's context: N of 1 − (1 − p)^N
+    /// Next words to sample after each cloze's context: a form of probability p is expected among N of them with
+    /// probability 1 − (1 − p)^N
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub draws: u32,
-    /// Divides logits before sampling
+    /// Divides logits before sampling: below 1 samples are more likely, above 1 more varied
     #[arg(long, value_name = "T", default_value_t = 1.0)]
     pub temperature: f64,
     /// Bootstrap resamples of every interval (0: no intervals)
@@ -117,7 +118,7 @@ pub struct Aggregate {
 pub struct Show {
     /// Directory that transfer-eval wrote
     pub eval: PathBuf,
-    /// Concepts, by number or by form
+    /// Concepts to show instead of the table, by number or by one of their forms
     #[arg(value_name = "CONCEPT")]
     pub concepts: Vec<String>,
     /// Steps to show at most

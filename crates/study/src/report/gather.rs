@@ -94,7 +94,7 @@ fn kind(path: &Path) -> Result<corpus::Stage> {
     let manifest = path.join("manifest.json");
     let text = std::fs::read_to_string(&manifest).with_context(|| {
         format!(
-            "{}: expected a planned study (with Makefile and runs.parquet) or an evaluation directory (with manifest.json)",
+            "{}: expected a planned study (with Makefile and runs.parquet), or an evaluation, a tokenizer or a report (with manifest.json)",
             path.display()
         )
     })?;
