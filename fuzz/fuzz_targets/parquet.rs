@@ -2,11 +2,12 @@
 //! counts as refused (see `corpus::tables`, and tests/reproducers).
 #![no_main]
 
-use corpus::tables::{
-    AlignmentRow, BridgeRow, ClaimRow, ContinuationRow, DocumentRow, FactRow, LexiconRow, MetricRow, ProbeRow, SampleRow,
-    ScoreRow, SegmentationRow, SummaryRow, TrainLogRow, ValidationScoreRow, read_rows, read_wide,
-};
 use corpus::scan_documents;
+use corpus::tables::{
+    AlignmentRow, BridgeRow, ClaimRow, ContinuationRow, DocumentRow, FactRow, InterventionRow,
+    LexiconRow, MetricRow, ProbeRow, SampleRow, ScoreRow, SegmentationRow, SummaryRow, TrainLogRow,
+    ValidationScoreRow, read_rows, read_wide,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let path = fuzz::file("table.parquet", rest);
-    match first % 17 {
+    match first % 18 {
         0 => drop(read_rows::<LexiconRow>(&path)),
         1 => drop(read_rows::<FactRow>(&path)),
         2 => drop(read_rows::<DocumentRow>(&path)),
@@ -31,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         13 => drop(read_rows::<AlignmentRow>(&path)),
         14 => drop(read_rows::<ClaimRow>(&path)),
         15 => drop(read_wide(&path, "study plan")),
-        _ => drop(scan_documents(&path, |_| Ok(()))),
+        16 => drop(scan_documents(&path, |_| Ok(()))),
+        _ => drop(read_rows::<InterventionRow>(&path)),
     }
 });

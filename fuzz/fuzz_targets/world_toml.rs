@@ -14,10 +14,22 @@ fuzz_target!(|text: &str| {
     };
     // Large worlds are legal and slow; what is looked for is small ones that break.
     let ontology = &config.ontology;
-    let types = ontology.branching.iter().fold(1_u64, |types, &n| types.saturating_mul(n.into()));
-    let attributes: u64 = ontology.attributes.iter().map(|a| u64::from(a.count) * u64::from(a.values)).sum();
+    let types = ontology
+        .branching
+        .iter()
+        .fold(1_u64, |types, &n| types.saturating_mul(n.into()));
+    let attributes: u64 = ontology
+        .attributes
+        .iter()
+        .map(|a| u64::from(a.count) * u64::from(a.values))
+        .sum();
     let relations: u64 = ontology.relations.iter().map(|r| u64::from(r.count)).sum();
-    if types > 8 || ontology.nouns_per_type > 24 || attributes > 64 || relations > 16 || ontology.branching.len() > 4 {
+    if types > 8
+        || ontology.nouns_per_type > 24
+        || attributes > 64
+        || relations > 16
+        || ontology.branching.len() > 4
+    {
         return;
     }
     if let Ok(world) = World::build(config, GRAMMAR, Seed(1)) {
