@@ -62,7 +62,7 @@ pub fn torture(bench: &Bench, number: u64) -> Result<Table> {
     ]);
     let place = bench.program.directory.join("disk");
     if let Err(error) = Disk::mount(&place, "size=64k") {
-        tracing_free_note(&format!(
+        command::print(format!(
             "no small disks: {error:#}; run it as root on Linux"
         ))?;
         return Ok(table);
@@ -121,10 +121,6 @@ pub fn torture(bench: &Bench, number: u64) -> Result<Table> {
         count.to_string(),
     ]);
     Ok(table)
-}
-
-fn tracing_free_note(text: &str) -> Result<()> {
-    command::print(text)
 }
 
 /// Files take whole pages.

@@ -1,6 +1,7 @@
 //! One run of a stage: set up, run, report, exit code.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -66,8 +67,22 @@ fn set_up(flags: &StageFlags) -> Result<()> {
     interrupt::install()
 }
 
+/// What is wrong at a place in a file's text, as one line: `PATH: line N: MESSAGE`. `at`: byte of the text; none: its
+/// beginning.
+pub fn error_at(
+    path: &Path,
+    text: &str,
+    at: Option<usize>,
+    message: impl std::fmt::Display,
+) -> anyhow::Error {
+    let line = line_at(text, at.unwrap_or(0));
+    let message = message.to_string();
+    let message = message.lines().collect::<Vec<_>>().join(" ");
+    anyhow::anyhow!("{}: line {line}: {message}", path.display())
+}
+
 /// The line, counted from 1, in which byte `at` of a text stands; `at` may lie within a letter or beyond the end.
-pub fn line_at(text: &str, at: usize) -> usize {
+fn line_at(text: &str, at: usize) -> usize {
     1 + text
         .bytes()
         .take(at)
@@ -121,6 +136,8 @@ mod tests {
         // † is three bytes; the newline is byte 3.
         let lines = [0, 1, 3, 4, 99].map(|at| line_at("†\nb", at));
         assert_eq!(lines, [1, 1, 1, 2, 2]);
+        let error = error_at(Path::new("a.toml"), "†\nb", Some(4), "no\nsuch key");
+        assert_eq!(error.to_string(), "a.toml: line 2: no such key");
     }
 
     #[test]

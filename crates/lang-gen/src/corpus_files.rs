@@ -13,6 +13,7 @@ use world::{Side, World};
 
 use crate::interleave::Permutation;
 use crate::stream::{Documents, Stream, Told};
+use crate::tables::language;
 
 /// Documents whose places are looked up together.
 const SLOTS: u64 = 1024;
@@ -54,14 +55,6 @@ impl Counts {
             to.sentences += from.sentences;
             to.characters += from.characters;
         }
-    }
-}
-
-/// The language of the files for a side of the world.
-pub fn language(side: Side) -> Language {
-    match side {
-        Side::Majority => Language::Majority,
-        Side::Minority => Language::Minority,
     }
 }
 

@@ -103,8 +103,8 @@ pub fn resolve(flags: &GenerateFlags) -> anyhow::Result<Resolved> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot read the world file", path.display()))?;
     let mut config: WorldConfig = toml::from_str(&text).map_err(|error| {
-        let line = command::line_at(&text, error.span().map_or(0, |span| span.start));
-        anyhow::anyhow!("{}: line {line}: {}", path.display(), error.message())
+        let at = error.span().map(|span| span.start);
+        command::error_at(path, &text, at, error.message())
     })?;
     let from_file = config.clone();
     if let Some(distance) = flags.lexical_distance {

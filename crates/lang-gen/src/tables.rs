@@ -6,8 +6,6 @@ use world::form::{self, distance::ldn_str};
 use world::meaning::{Fact, Predicate};
 use world::{Side, World};
 
-use crate::corpus_files::language;
-
 /// One row per concept × language × inflection, sorted by concept, language, inflection.
 pub fn lexicon(world: &World) -> Vec<LexiconRow> {
     let mut rows = Vec::new();
@@ -114,6 +112,14 @@ pub fn facts(world: &World) -> Vec<FactRow> {
         }
     }
     rows
+}
+
+/// The language of the files for a side of the world.
+pub fn language(side: Side) -> Language {
+    match side {
+        Side::Majority => Language::Majority,
+        Side::Minority => Language::Minority,
+    }
 }
 
 /// The side of the world for a language of the files.

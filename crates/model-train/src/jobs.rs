@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,8 +60,8 @@ pub fn jobs(options: &Options) -> Result<Vec<Job>> {
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Job>> {
     let File { run: jobs } = toml::from_str(text).map_err(|error| {
-        let line = command::line_at(text, error.span().map_or(0, |span| span.start));
-        anyhow!("{}: line {line}: {}", path.display(), error.message())
+        let at = error.span().map(|span| span.start);
+        command::error_at(path, text, at, error.message())
     })?;
     ensure!(
         !jobs.is_empty(),

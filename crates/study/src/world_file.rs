@@ -133,8 +133,8 @@ fn read(path: &Path) -> Result<(toml::Table, String, String)> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot read the world", path.display()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| {
-        let line = command::line_at(&text, error.span().map_or(0, |span| span.start));
-        anyhow::anyhow!("{}:{line}: {}", path.display(), error.message())
+        let at = error.span().map(|span| span.start);
+        command::error_at(path, &text, at, error.message())
     })?;
     let grammar = table.get("grammar").and_then(toml::Value::as_str);
     let grammar = grammar.with_context(|| {

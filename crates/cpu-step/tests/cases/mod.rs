@@ -1,6 +1,6 @@
 //! Random models and batches, and a naive decoder in `f64` that shares no code with the crate.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use cpu_step::{Dimensions, IGNORE, Layout};
 use rand::RngExt;

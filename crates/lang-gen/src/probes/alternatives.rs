@@ -15,8 +15,9 @@ use seed::Stream;
 use world::concept::Concept;
 use world::ontology::NounId;
 
-use super::material::{Family, Material, language};
+use super::material::{Family, Material};
 use super::statement::Statement;
+use crate::tables::language;
 
 /// One drawn item, not yet told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

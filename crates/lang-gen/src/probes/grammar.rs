@@ -136,7 +136,8 @@ mod tests {
     use world::form::Inflection;
 
     use super::*;
-    use crate::probes::testing::{Case, DEMO, TINY, side};
+    use crate::probes::testing::{Case, DEMO, TINY};
+    use crate::tables::side;
 
     fn check(case: &Case) {
         let reader = case.reader();

@@ -13,8 +13,9 @@ use world::ontology::{NounId, TypeId, ValueId};
 
 use super::alternatives::turns;
 use super::context::Template;
-use super::material::{Family, Material, any_number, language, pick};
+use super::material::{Family, Material, any_number, pick};
 use super::statement::{Property, Statement};
+use crate::tables::language;
 
 /// Draws for one noun before its turn is over.
 const TRIES: u64 = 12;

@@ -22,9 +22,10 @@ use world::{Side, World};
 
 use super::alternatives::{Contrast, Item, Phenomenon};
 use super::context::Template;
-use super::material::{Family, Material, language};
+use super::material::{Family, Material};
 use super::statement::Statement;
 use super::types::determined;
+use crate::tables::language;
 
 /// Two nouns of one type in contexts that determine them (the third test of claim 4); crossed.
 pub const SAME_TYPE: Phenomenon = Phenomenon {

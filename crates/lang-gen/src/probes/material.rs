@@ -1,7 +1,7 @@
 //! What every probe is made from: the world, indexed by what is true, and both languages' tellers and judges.
 
 use anyhow::{Result, bail};
-use corpus::{Condition, Language};
+use corpus::Condition;
 use rand::RngExt;
 use seed::{Seed, Stream};
 use world::concept::Concept;
@@ -50,14 +50,6 @@ impl Family {
             Family::Minority => "minority",
             Family::Masked => "masked",
         }
-    }
-}
-
-/// The language column of a side.
-pub fn language(side: Side) -> Language {
-    match side {
-        Side::Majority => Language::Majority,
-        Side::Minority => Language::Minority,
     }
 }
 

@@ -12,6 +12,7 @@ use world::{Recogniser, Side, World, WorldConfig};
 
 use super::material::renamed;
 use super::probes;
+use crate::tables::side;
 
 const GRAMMAR: &str = include_str!("../../../../data/grammars/core.grammar");
 pub const CORPUS_SEED: Seed = Seed(5);
@@ -74,13 +75,6 @@ impl Case {
             .filter(first)
             .map(|row| [row, &self.rows[row.crossed_with.unwrap() as usize]])
             .collect()
-    }
-}
-
-pub fn side(language: Language) -> Side {
-    match language {
-        Language::Majority => Side::Majority,
-        Language::Minority => Side::Minority,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -71,14 +71,13 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// `FILE:LINE: MESSAGE`.
+    /// An error with its file and line.
     fn error(
         &self,
         span: std::ops::Range<usize>,
         message: impl std::fmt::Display,
     ) -> anyhow::Error {
-        let line = command::line_at(self.text, span.start);
-        anyhow!("{}:{line}: {message}", self.path.display())
+        command::error_at(self.path, self.text, Some(span.start), message)
     }
 
     /// One value of one knob, checked.
@@ -221,10 +220,8 @@ impl Study {
     }
 
     pub(super) fn parse(name: &str, directory: &Path, source: &Source) -> Result<Study> {
-        let file: StudyFile = toml::from_str(source.text).map_err(|error| {
-            let message = error.message().lines().collect::<Vec<_>>().join(" ");
-            source.error(error.span().unwrap_or(0..0), message)
-        })?;
+        let file: StudyFile = toml::from_str(source.text)
+            .map_err(|error| source.error(error.span().unwrap_or(0..0), error.message()))?;
         let mut world = Spanned::new(0..0, String::new());
         let base = read_scopes(source, file.base.scopes(), false, Some(&mut world))?;
         ensure!(

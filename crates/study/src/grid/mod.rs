@@ -270,24 +270,24 @@ tok.vocab_size = 64
         let cases = [
             (
                 "[base.lang]\nworld = \"w\"\n[base.tok]\nvocab = 3\n",
-                "s.toml:4: unknown knob \"vocab\" for tok",
+                "s.toml: line 4: unknown knob \"vocab\" for tok",
             ),
             (
                 "[base.lang]\nworld = \"w\"\n[grid.tok]\nvocab_size = [\"many\"]\n",
-                "s.toml:4: tok.vocab_size: expected a whole number",
+                "s.toml: line 4: tok.vocab_size: expected a whole number",
             ),
             (
                 "[base.lang]\nworld = \"w\"\n[gird.tok]\nvocab_size = [3]\n",
-                "s.toml:3: unknown field `gird`",
+                "s.toml: line 3: unknown field `gird`",
             ),
             (
                 "[base.lang]\nworld = \"w\"\nx = [\n",
-                "s.toml:3: unclosed array",
+                "s.toml: line 3: unclosed array",
             ),
             ("[base.tok]\nvocab_size = 3\n", "s.toml: no world"),
             (
                 "[base.lang]\nworld = \"w\"\n[grid.tok]\nvocab_size = []\n",
-                "s.toml:4: tok.vocab_size: expected at least one value",
+                "s.toml: line 4: tok.vocab_size: expected at least one value",
             ),
         ];
         for (text, expect) in cases {

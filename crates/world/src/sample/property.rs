@@ -182,7 +182,7 @@ impl Sampler<'_> {
 
     /// Says that the subjects stand, or do not stand, in the relation to something of the goal. Takes back what it
     /// said where that was said before.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments)]
     fn relate<R: Rng>(
         &self,
         walk: &mut Walk<R>,
