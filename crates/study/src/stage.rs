@@ -172,7 +172,9 @@ fn watched(name: &str, command: &[String], quiet: bool) -> Result<(ExitStatus, S
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut child = child.with_context(|| format!("{program}: cannot start"))?;
+    let mut child = child.with_context(|| {
+        format!("{program}: cannot start; the five tools must lie in one directory (make BIN=DIR)")
+    })?;
     let sink = Arc::new(Mutex::new((log, String::new())));
     let copy = |stream: Option<Box<dyn Read + Send>>| {
         let (sink, name) = (Arc::clone(&sink), name.to_owned());

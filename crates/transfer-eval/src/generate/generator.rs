@@ -95,7 +95,8 @@ impl Generator {
     }
 
     /// Logits of the token after `ids`, one for each token of the vocabulary: for comparison with the other decoders.
-    pub fn last_logits(&self, ids: &[u32]) -> Result<Vec<f32>> {
+    #[cfg(test)]
+    pub(crate) fn last_logits(&self, ids: &[u32]) -> Result<Vec<f32>> {
         let logits = self.begin(1)?.append(ids, 1)?;
         logits.into_iter().next().context("one text has one row")
     }
