@@ -85,11 +85,12 @@ fn eta_squared(groups: &[Vec<f64>]) -> Option<f64> {
         return None;
     }
     let centre = mean(&all);
-    let total: f64 = all.iter().map(|value| (value - centre).powi(2)).sum();
+    let square = |value: f64| (value - centre) * (value - centre);
+    let total: f64 = all.iter().copied().map(square).sum();
     let between: f64 = groups
         .iter()
         .filter(|group| !group.is_empty())
-        .map(|group| group.len() as f64 * (mean(group) - centre).powi(2))
+        .map(|group| group.len() as f64 * square(mean(group)))
         .sum();
     (total > 0.0).then(|| between / total)
 }
