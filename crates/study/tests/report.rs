@@ -315,35 +315,18 @@ fn runs_that_end_with_one_artifact_stay_apart() {
     assert_eq!(first.concepts, again.concepts);
 }
 
+/// The shipped study, on an invented world.
 #[test]
-fn interventions_and_bounds_stand_beside_the_correlation() {
-    let text = r#"
-[base.lang]
-world = "w.toml"
-[grid.lang]
-world_seed = [1, 2]
-[grid.tok]
-vocab_size = [64, 2048]
-[[control]]
-name = "other letters"
-lang.script = "disjoint"
-[[control]]
-name = "one way"
-tok.split_ids = "language"
-[[control]]
-name = "the other"
-tok.split_ids = "document"
-[[control]]
-name = "dropout"
-model.bpe_dropout = 0.1
-[[control]]
-name = "B alone"
-lang.minority_share = 1.0
-"#;
-    let study = planned("interventions", text);
+fn controls_show_interventions_beside_the_correlation() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/studies/controls.toml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let study = planned("controls", &text.replace("../worlds/demo.toml", "w.toml"));
     build(&study, |_, _| true);
     let out = study.join("report");
-    report_on(&study, &out, false).unwrap();
+    let printed = report_on(&study, &out, false).unwrap();
+    for beside in ["b-only floor", "b-unmasked ceiling", "frequency baseline"] {
+        assert!(printed.contains(&format!("masked: {beside}")), "{printed}");
+    }
     let rows: Vec<InterventionRow> = read_rows(&out.join("interventions.parquet")).unwrap();
     let shown: Vec<(&str, &str, u32)> = rows
         .iter()
@@ -355,19 +338,37 @@ lang.minority_share = 1.0
             )
         })
         .collect();
-    let expected = [
-        ("ids split by language − by document", "64", 2),
-        ("ids split by language − by document", "2048", 2),
-        ("disjoint script − shared", "64", 2),
-        ("disjoint script − shared", "2048", 2),
-        ("BPE dropout − none (at 0.1)", "64", 2),
-        ("BPE dropout − none (at 0.1)", "2048", 2),
-    ];
+    let expected: Vec<(&str, &str, u32)> = [
+        "ids split by language − by document",
+        "disjoint script − shared",
+        "BPE dropout − none (at 0.1)",
+    ]
+    .into_iter()
+    .flat_map(|name| ["64", "512", "2048"].map(|size| (name, size, 3)))
+    .collect();
     assert_eq!(shown, expected);
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
-    assert!(page.contains("id=\"made-and-unmade\"") && page.contains("id=\"interventions\""));
+    assert!(page.contains("id=\"interventions\""));
+    let (_, section) = page.split_once("<section id=\"made-and-unmade\">").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    let claims: Vec<ClaimRow> = read_rows(&out.join("claims.parquet")).unwrap();
+    let correlations: Vec<&ClaimRow> = claims.iter().filter(|row| row.claim == 5).collect();
+    assert_eq!(correlations.len(), 3);
+    for row in correlations {
+        let estimate = row.estimate.unwrap();
+        let cells = format!(
+            "<code>{}</code></td><td class=\"n\">{estimate:.3}</td>",
+            row.statistic
+        );
+        assert!(section.contains(&cells), "{cells} is not in {section}");
+    }
+    for verdict in ["holds", "fails", "undecided"] {
+        assert!(!section.contains(verdict), "{section}");
+    }
     let figure = std::fs::read_to_string(out.join("figures/controls.svg")).unwrap();
-    assert!(figure.contains("b-only floor of main") && !figure.contains("b-unmasked"));
+    assert!(
+        figure.contains("b-only floor of main") && figure.contains("b-unmasked ceiling of main")
+    );
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! `study report`: from whatever has finished to tables, figures and a page.
 //!
 //! In reading order: [`data`] (what a report is drawn from), [`gather`], [`artifacts`] and [`atoms`] (read from
-//! directories), [`merge`] (parts of one study made one), [`statistics`], [`claims`], [`interventions`],
+//! directories), [`merge`] (parts of one study made one), [`statistics`], [`claims`], [`interventions`], [`bounds`],
 //! [`summary`] (numbers as shown), [`table`], [`draw`] and [`figures`], [`page`], [`tables`] (written, and read back to
 //! draw a report again).
 
 pub mod artifacts;
 pub mod atoms;
+pub mod bounds;
 pub mod claims;
 pub mod data;
 pub mod draw;
