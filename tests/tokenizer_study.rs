@@ -32,7 +32,7 @@ tok.regime = "proportional"
 type Columns = BTreeMap<String, Values>;
 
 fn columns(lab: &Lab, file: &str) -> Columns {
-    let columns = read_wide(&lab.path(file)).unwrap();
+    let columns = read_wide(&lab.path(file), "study report").unwrap();
     let named = columns
         .into_iter()
         .map(|column| (column.name, column.values));
