@@ -47,7 +47,11 @@ enum Action {
     },
     /// Write tables, figures and a page from whatever has finished; prints the main table and the page's path
     Report {
-        /// One planned study, one earlier report to draw again, or evaluation and tokenizer directories
+        /// Planned studies and earlier reports of one study, or evaluation and tokenizer directories
+        ///
+        /// A study may be run in parts: some seeds, or some of a plan's runs, on one machine and the rest on another. Their
+        /// directories and reports together give the report of the whole, byte for byte. A run that two of them have counts
+        /// once; all but the seeds must be the same.
         #[arg(required = true, value_name = "INPUT")]
         inputs: Vec<PathBuf>,
         /// Directory to write

@@ -215,23 +215,88 @@ fn a_report_does_not_say_where_its_inputs_are() {
     );
 }
 
+/// A study of some world seeds: two distances, two vocabularies and a control.
+fn of_seeds(name: &str, seeds: &str) -> PathBuf {
+    let text = format!(
+        "[base.lang]\nworld = \"w.toml\"\n[grid.lang]\nworld_seed = [{seeds}]\nlexical_distance = [0.2, 0.4]\n\
+         [grid.tok]\nvocab_size = [512, 64]\n[[control]]\nname = \"char\"\ntok.algorithm = \"char\"\n"
+    );
+    planned(name, &text)
+}
+
+/// By seeds or run by run, as studies or as reports, in any order: the bytes of the whole.
 #[test]
-fn a_study_or_report_is_reported_alone() {
-    let study = planned("alone", "[base.lang]\nworld = \"w.toml\"\n");
+fn a_study_in_parts_is_the_whole() {
+    let all = "1, 2, 3, 4";
+    let whole = of_seeds("parts-whole", all);
+    build(&whole, |_, _| true);
+    let report_of = |parts: &[&PathBuf], name: &str| {
+        let inputs: Vec<PathBuf> = parts.iter().copied().cloned().collect();
+        let out = whole.join("reports").join(name);
+        report::report(&inputs, &out, false).unwrap();
+        out
+    };
+    let expected = files(&report_of(&[&whole], "whole"));
+    let early = of_seeds("parts-early", "2, 1");
+    let late = of_seeds("parts-late", "3, 4");
+    build(&early, |_, _| true);
+    build(&late, |_, _| true);
+    let (even, odd) = (of_seeds("parts-even", all), of_seeds("parts-odd", all));
+    build(&even, |index, _| index % 2 == 0);
+    build(&odd, |index, _| index % 2 == 1 && index != 3);
+    let of_early = report_of(&[&early], "early");
+    let of_late = report_of(&[&late], "late");
+    let short = report_of(&[&even, &odd], "short");
+    for (number, parts) in [
+        vec![&of_early, &of_late],
+        vec![&of_late, &of_early],
+        vec![&of_late, &early],
+        vec![&late, &whole, &of_early],
+        vec![&early, &short, &late],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let found = files(&report_of(&parts, &number.to_string()));
+        let names: Vec<&String> = found.keys().collect();
+        assert_eq!(names, expected.keys().collect::<Vec<_>>());
+        for (file, bytes) in &found {
+            assert!(expected[file] == *bytes, "{file} differs: {parts:?}");
+        }
+    }
+    // What nobody has built is missing in the same words.
+    let lacking = of_seeds("parts-lacking", all);
+    build(&lacking, |index, _| index != 3);
+    let lacking = files(&report_of(&[&lacking], "lacking"));
+    assert!(lacking != expected);
+    assert!(files(&short) == lacking && files(&report_of(&[&odd, &even], "again")) == lacking);
+}
+
+#[test]
+fn other_studies_and_single_directories_are_not_mixed_in() {
+    let study = of_seeds("mixed", "1");
     build(&study, |_, _| true);
-    let out = study.join("report");
-    report_on(&study, &out, false).unwrap();
     let run = &read(&study).unwrap().unwrap()[0];
     let eval = study.join("artifacts").join(&run.artifacts[&Stage::Eval]);
     let refused = |inputs: &[&PathBuf]| {
         let inputs: Vec<PathBuf> = inputs.iter().copied().cloned().collect();
-        let error = report::report(&inputs, &study.join("never"), false).unwrap_err();
-        format!("{error:#}")
+        format!("{:#}", gather(&inputs).unwrap_err())
     };
     let error = refused(&[&eval, &study]);
-    assert!(error.contains("expected a planned study alone, found other directories beside it"));
-    assert!(refused(&[&study, &study]).contains("expected a planned study alone"));
-    assert!(refused(&[&out, &eval]).contains("expected a report alone"));
+    assert!(error.contains("expected planned studies and reports alone, found eval-"));
+    // The same file, but another world behind it.
+    let other = of_seeds("mixed-other", "2");
+    let root = other.parent().unwrap();
+    let world = std::fs::read_to_string(root.join("w.toml")).unwrap();
+    let world = world.replace(
+        "distance = 0.2",
+        "distance = 0.2\nkind = \"correspondence\"",
+    );
+    std::fs::write(root.join("w.toml"), world).unwrap();
+    plan::plan(&root.join("invented.toml"), &other, Path::new("bin"), false).unwrap();
+    let error = refused(&[&study, &other]);
+    assert!(error.contains("expected a part of the study in"), "{error}");
+    assert!(error.contains("lang.world = w-"), "{error}");
 }
 
 /// Model knobs make runs of their own although a study of tokenizers ends before them: two runs, one artifact.
@@ -250,35 +315,18 @@ fn runs_that_end_with_one_artifact_stay_apart() {
     assert_eq!(first.concepts, again.concepts);
 }
 
+/// The shipped study, on an invented world.
 #[test]
-fn interventions_and_bounds_stand_beside_the_correlation() {
-    let text = r#"
-[base.lang]
-world = "w.toml"
-[grid.lang]
-world_seed = [1, 2]
-[grid.tok]
-vocab_size = [64, 2048]
-[[control]]
-name = "other letters"
-lang.script = "disjoint"
-[[control]]
-name = "one way"
-tok.split_ids = "language"
-[[control]]
-name = "the other"
-tok.split_ids = "document"
-[[control]]
-name = "dropout"
-model.bpe_dropout = 0.1
-[[control]]
-name = "B alone"
-lang.minority_share = 1.0
-"#;
-    let study = planned("interventions", text);
+fn controls_show_interventions_beside_the_correlation() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/studies/controls.toml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let study = planned("controls", &text.replace("../worlds/demo.toml", "w.toml"));
     build(&study, |_, _| true);
     let out = study.join("report");
-    report_on(&study, &out, false).unwrap();
+    let printed = report_on(&study, &out, false).unwrap();
+    for beside in ["b-only floor", "b-unmasked ceiling", "frequency baseline"] {
+        assert!(printed.contains(&format!("masked: {beside}")), "{printed}");
+    }
     let rows: Vec<InterventionRow> = read_rows(&out.join("interventions.parquet")).unwrap();
     let shown: Vec<(&str, &str, u32)> = rows
         .iter()
@@ -290,19 +338,37 @@ lang.minority_share = 1.0
             )
         })
         .collect();
-    let expected = [
-        ("ids split by language − by document", "64", 2),
-        ("ids split by language − by document", "2048", 2),
-        ("disjoint script − shared", "64", 2),
-        ("disjoint script − shared", "2048", 2),
-        ("BPE dropout − none (at 0.1)", "64", 2),
-        ("BPE dropout − none (at 0.1)", "2048", 2),
-    ];
+    let expected: Vec<(&str, &str, u32)> = [
+        "ids split by language − by document",
+        "disjoint script − shared",
+        "BPE dropout − none (at 0.1)",
+    ]
+    .into_iter()
+    .flat_map(|name| ["64", "512", "2048"].map(|size| (name, size, 3)))
+    .collect();
     assert_eq!(shown, expected);
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();
-    assert!(page.contains("id=\"made-and-unmade\"") && page.contains("id=\"interventions\""));
+    assert!(page.contains("id=\"interventions\""));
+    let (_, section) = page.split_once("<section id=\"made-and-unmade\">").unwrap();
+    let (section, _) = section.split_once("</section>").unwrap();
+    let claims: Vec<ClaimRow> = read_rows(&out.join("claims.parquet")).unwrap();
+    let correlations: Vec<&ClaimRow> = claims.iter().filter(|row| row.claim == 5).collect();
+    assert_eq!(correlations.len(), 3);
+    for row in correlations {
+        let estimate = row.estimate.unwrap();
+        let cells = format!(
+            "<code>{}</code></td><td class=\"n\">{estimate:.3}</td>",
+            row.statistic
+        );
+        assert!(section.contains(&cells), "{cells} is not in {section}");
+    }
+    for verdict in ["holds", "fails", "undecided"] {
+        assert!(!section.contains(verdict), "{section}");
+    }
     let figure = std::fs::read_to_string(out.join("figures/controls.svg")).unwrap();
-    assert!(figure.contains("b-only floor of main") && !figure.contains("b-unmasked"));
+    assert!(
+        figure.contains("b-only floor of main") && figure.contains("b-unmasked ceiling of main")
+    );
 }
 
 #[test]

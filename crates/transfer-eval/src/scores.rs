@@ -62,7 +62,7 @@ impl StepScores {
                 });
                 ensure!(
                     belongs,
-                    "step {step}: expected the score of probe {} candidate {candidate}, found {}",
+                    "scores.parquet, step {step}: expected the score of probe {} candidate {candidate}, found {}",
                     probe.probe,
                     found.map_or("no more rows".to_owned(), |row| format!(
                         "probe {} candidate {}",
@@ -75,7 +75,7 @@ impl StepScores {
                     let misses = calibrated.len() < candidate;
                     ensure!(
                         row.calibrated_nats.map_or(!needs, |_| !misses),
-                        "step {step}: expected a calibrated score of every candidate of probe {}, found none of one",
+                        "scores.parquet, step {step}: expected a calibrated score of every candidate of probe {}, found none of one",
                         probe.probe
                     );
                     raw.push(f64::from(row.log_probability_nats));

@@ -191,6 +191,13 @@ impl World {
                 "frequency_ranks has another length than the concepts",
             ));
         }
+        let lexicons = [&file.lexicons.majority, &file.lexicons.minority];
+        let mut entries = lexicons.iter().flat_map(|lexicon| lexicon.entries());
+        if entries.any(|entry| entry.concept >= concepts.len()) {
+            return Err(WorldError::Inconsistent(
+                "a lexicon has a form of a concept that the world lacks; was the file changed?",
+            ));
+        }
         Ok(World {
             config: file.config,
             seed: file.seed,

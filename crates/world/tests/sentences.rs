@@ -221,6 +221,11 @@ fn a_world_survives_its_json() {
     assert_eq!(again.lexicons, world.lexicons);
     let broken = text.replacen("\"kind\":", "\"kind\":9", 1);
     assert!(World::from_json(&broken).is_err());
+    // A form of a concept far beyond the last.
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["lexicons"]["minority"][0]["concept"] = 4_294_967_295_u32.into();
+    let error = World::from_json(&value.to_string()).unwrap_err();
+    assert!(error.to_string().contains("the world lacks"), "{error}");
 }
 
 /// Words swapped or agreement broken is ungrammatical; a type clash is grammatical and counted.

@@ -43,8 +43,10 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
     let study = Study::open(study_path)?;
     let mut runs = study.runs()?;
     let mut worlds = WorldFiles::default();
+    let mut world_names = Vec::new();
     for run in &mut runs {
         let world = worlds.resolve(&run.world, run.of(Scope::World))?;
+        world_names.push(world.file_name.clone());
         for (key, setting) in world.knobs() {
             run.settings
                 .entry((Scope::Lang, key.to_owned()))
@@ -81,7 +83,7 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
     );
     write_if_changed(&out.join("Makefile"), makefile.as_bytes())?;
     let beside = out.join(".runs.parquet");
-    runs::write(&beside, &study.name, &runs, &artifacts.of_run)?;
+    runs::write(&beside, &study.name, &runs, &world_names, &artifacts.of_run)?;
     let bytes =
         std::fs::read(&beside).with_context(|| format!("{}: cannot read", beside.display()))?;
     write_if_changed(&out.join("runs.parquet"), &bytes)?;

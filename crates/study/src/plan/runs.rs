@@ -13,6 +13,10 @@ use crate::knobs::Setting;
 /// Who writes a plan's runs, named where they cannot be read.
 const TOOL: &str = "study plan";
 
+/// The knob that names a run's world file as resolved, with the hash of its content: runs of other worlds are no runs of
+/// one study, whatever the path says.
+pub const WORLD: &str = "lang.world";
+
 /// A run as a plan's `runs.parquet` tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedRun {
@@ -31,7 +35,7 @@ impl PlannedRun {
     }
 }
 
-/// Writes one row per run.
+/// Writes one row per run; `worlds` are the names of the runs' resolved world files.
 ///
 /// # Errors
 /// Where the file cannot be written.
@@ -39,6 +43,7 @@ pub fn write(
     path: &Path,
     study: &str,
     runs: &[Run],
+    worlds: &[String],
     artifacts: &[BTreeMap<Stage, String>],
 ) -> Result<()> {
     let mut columns = vec![
@@ -53,7 +58,13 @@ pub fn write(
             runs.iter().map(|run| Some(run.label.clone())),
         ),
     ];
-    let settings: Vec<BTreeMap<String, Setting>> = runs.iter().map(Run::settings_by_name).collect();
+    let named = runs.iter().map(Run::settings_by_name).zip(worlds);
+    let settings: Vec<BTreeMap<String, Setting>> = named
+        .map(|(mut settings, world)| {
+            settings.insert(WORLD.to_owned(), Setting::Text(world.clone()));
+            settings
+        })
+        .collect();
     let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
     for name in names {
         let values = settings.iter().map(|settings| settings.get(name).cloned());

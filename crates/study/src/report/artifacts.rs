@@ -100,7 +100,7 @@ impl Lang {
         let averaged = by_concept.into_iter().filter_map(|(concept, ranks)| {
             let mut ranks = ranks.into_iter().collect::<Option<Vec<_>>>()?;
             // Contexts come in a map's order; sums should not depend on it.
-            ranks.sort_by(|a, b| a.0.total_cmp(&b.0));
+            ranks.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
             let (values, chances): (Vec<f64>, Vec<f64>) = ranks.into_iter().unzip();
             Some((concept, (mean(&values), mean(&chances))))
         });

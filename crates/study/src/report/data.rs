@@ -3,6 +3,7 @@
 //! [`super::gather`] fills it from EVAL directories, [`super::tables`] writes it into REPORT and reads it back, so that a
 //! report can be drawn again from a report.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use corpus::Condition;
@@ -191,6 +192,57 @@ impl Data {
             .filter(|metric| metric.step == last_step)
     }
 
+    /// Puts runs into an order that is their own, whatever input they came from: main runs first, then by label, world
+    /// seed and the other knobs.
+    pub fn arrange(&mut self) {
+        let settings: Vec<Vec<(&String, String)>> = self
+            .runs
+            .iter()
+            .map(|run| {
+                let knobs = run.knobs.iter();
+                knobs
+                    .map(|(name, value)| (name, value.to_string()))
+                    .collect()
+            })
+            .collect();
+        let mut order: Vec<usize> = (0..self.runs.len()).collect();
+        order.sort_by(|&a, &b| {
+            let (run, other) = (&self.runs[a], &self.runs[b]);
+            let label = |run: &RunRecord| (run.label != "main", run.label.clone());
+            let differing = settings[a]
+                .iter()
+                .zip(&settings[b])
+                .map(|((name, x), (other, y))| name.cmp(other).then_with(|| natural(x, y)))
+                .find(|ordering| ordering.is_ne());
+            label(run)
+                .cmp(&label(other))
+                .then_with(|| natural(&run.world_seed(), &other.world_seed()))
+                .then(differing.unwrap_or(settings[a].len().cmp(&settings[b].len())))
+                .then_with(|| run.artifacts.cmp(&other.artifacts))
+        });
+        self.pick(&order);
+    }
+
+    /// Keeps the runs of these numbers, in this order, with their rows.
+    pub fn pick(&mut self, order: &[usize]) {
+        let mut numbers: Vec<Option<usize>> = vec![None; self.runs.len()];
+        for (new, old) in order.iter().enumerate() {
+            numbers[*old] = Some(new);
+        }
+        self.runs = order.iter().map(|run| self.runs[*run].clone()).collect();
+        let renumber = |run: &mut usize| match numbers[*run] {
+            Some(new) => {
+                *run = new;
+                true
+            }
+            None => false,
+        };
+        self.metrics.retain_mut(|metric| renumber(&mut metric.run));
+        self.concepts
+            .retain_mut(|concept| renumber(&mut concept.run));
+        self.sort();
+    }
+
     /// Puts rows into the order that the look-ups rely on.
     pub fn sort(&mut self) {
         self.metrics.sort_by(|a, b| {
@@ -250,6 +302,16 @@ impl RunRecord {
     }
 }
 
+/// The order of two values of a knob: numbers by size, then words.
+pub fn natural(a: &str, b: &str) -> Ordering {
+    match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(x), Ok(y)) => x.total_cmp(&y).then_with(|| a.cmp(b)),
+        (Ok(_), Err(_)) => Ordering::Less,
+        (Err(_), Ok(_)) => Ordering::Greater,
+        (Err(_), Err(_)) => a.cmp(b),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,5 +352,63 @@ mod tests {
             "run 0 has no mrr at its last checkpoint"
         );
         assert_eq!(data.curve(1, OUTCOME).count(), 2);
+    }
+
+    #[test]
+    fn runs_have_an_order_of_their_own_and_take_their_rows_along() {
+        let run = |label: &str, seed, size| RunRecord {
+            run: format!("{label} {seed} {size}"),
+            label: label.to_owned(),
+            knobs: BTreeMap::from([
+                ("lang.world_seed".to_owned(), Setting::Integer(seed)),
+                ("tok.vocab_size".to_owned(), Setting::Integer(size)),
+            ]),
+            ..RunRecord::default()
+        };
+        let runs = vec![
+            run("char", 1, 64),
+            run("main", 10, 64),
+            run("main", 9, 512),
+            run("main", 9, 64),
+        ];
+        let concept = |run| Concept {
+            run,
+            concept: run as u32,
+            bridge: 0.0,
+            ldn: 0.0,
+            atom: false,
+            trained: None,
+            mrr: None,
+            chance: None,
+        };
+        let mut data = Data {
+            runs,
+            concepts: (0..4).map(concept).collect(),
+            ..Data::default()
+        };
+        data.arrange();
+        let found: Vec<(&str, u32)> = data
+            .runs
+            .iter()
+            .enumerate()
+            .map(|(index, run)| (run.run.as_str(), data.concepts_of(index)[0].concept))
+            .collect();
+        let expected = [
+            ("main 9 64", 3),
+            ("main 9 512", 2),
+            ("main 10 64", 1),
+            ("char 1 64", 0),
+        ];
+        assert_eq!(found, expected);
+        data.pick(&[2]);
+        assert_eq!((data.runs.len(), data.concepts.len()), (1, 1));
+        assert_eq!(data.concepts_of(0)[0].concept, 1);
+    }
+
+    #[test]
+    fn numbers_stand_before_words_and_by_their_size() {
+        let mut values = ["word", "10", "9", "char", "0.5"];
+        values.sort_by(|a, b| natural(a, b));
+        assert_eq!(values, ["0.5", "9", "10", "char", "word"]);
     }
 }

@@ -1,15 +1,16 @@
-//! From directories to [`Data`]: planned studies, single EVAL or TOK directories, or an earlier REPORT.
+//! From directories to [`Data`]: planned studies and earlier REPORTs of one study, or single EVAL or TOK directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use corpus::tables::MetricRow;
 use corpus::{Fingerprint, Input, read_rows};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::data::{Data, Metric, RunRecord, names};
+use super::merge::{Part, merge};
 use super::summary::SPLIT_IDS;
 use super::{artifacts, tables};
 use crate::artifact::Stage;
@@ -26,34 +27,46 @@ struct Located {
     missing: Option<String>,
 }
 
-/// Reads everything at `paths`: one planned study, one earlier report, or any EVAL and TOK directories. The claims are
-/// about the runs of one study, so studies are not mixed, neither with each other nor with single directories.
+/// Reads everything at `paths`: planned studies and earlier reports, all of one study, or any EVAL and TOK directories. The
+/// claims are about the runs of one study, so other studies and single directories are not mixed in.
 ///
 /// # Errors
-/// Where a path is none of the kinds, or a study or report stands beside others; where a finished directory is damaged, or
-/// its table cannot be read. Directories that are not finished are no error: their runs are listed as missing.
+/// Where a path is none of the kinds, single directories stand beside a study, or studies are no parts of one (see
+/// [`merge`]); where a finished directory is damaged, or its table cannot be read. Directories that are not finished are no
+/// error: their runs are listed as missing.
 pub fn gather(paths: &[PathBuf]) -> Result<Data> {
+    let mut parts: Vec<Part> = Vec::new();
     let mut single: BTreeMap<String, Located> = BTreeMap::new();
     for path in paths {
         if let Some(planned) = runs::read(path)? {
-            alone(path, paths, "a planned study")?;
-            return of_study(path, planned);
+            parts.push((path.clone(), of_study(path, planned)?));
+            continue;
         }
         let located = match kind(path)? {
             corpus::Stage::Report => {
-                alone(path, paths, "a report")?;
-                return tables::read(path);
+                parts.push((path.clone(), tables::read(path)?));
+                continue;
             }
             corpus::Stage::Eval => beside(path, Stage::Eval)?,
             corpus::Stage::Tok => beside(path, Stage::Tok)?,
             other => bail!(
-                "{}: expected a planned study, an evaluation or a tokenizer, found {}",
+                "{}: expected a planned study, a report, an evaluation or a tokenizer, found {}",
                 path.display(),
                 other.description()
             ),
         };
         // By content: a directory that is given twice is one run, and where it lies is not told.
         single.insert(located.planned.last_artifact(), located);
+    }
+    if let Some((part, _)) = parts.first() {
+        if let Some(located) = single.values().next() {
+            bail!(
+                "{}: expected planned studies and reports alone, found {} beside them; report on it by itself",
+                part.display(),
+                located.planned.last_artifact()
+            );
+        }
+        return merge(parts);
     }
     let study = match single.keys().next() {
         Some(first) if single.len() > 1 => format!("{first} and {} more", single.len() - 1),
@@ -64,17 +77,9 @@ pub fn gather(paths: &[PathBuf]) -> Result<Data> {
         study,
         ..Data::default()
     };
-    read(&single.into_values().collect::<Vec<_>>(), data)
-}
-
-/// Refuses other directories beside one that must be reported alone.
-fn alone(path: &Path, paths: &[PathBuf], what: &str) -> Result<()> {
-    ensure!(
-        paths.len() == 1,
-        "{}: expected {what} alone, found other directories beside it; report on each by itself",
-        path.display()
-    );
-    Ok(())
+    let mut data = read(&single.into_values().collect::<Vec<_>>(), data)?;
+    data.arrange();
+    Ok(data)
 }
 
 fn of_study(path: &Path, planned: Vec<PlannedRun>) -> Result<Data> {

@@ -1,17 +1,20 @@
 //! `study report`: from whatever has finished to tables, figures and a page.
 //!
 //! In reading order: [`data`] (what a report is drawn from), [`gather`], [`artifacts`] and [`atoms`] (read from
-//! directories), [`statistics`], [`claims`], [`interventions`], [`summary`] (numbers as shown), [`table`], [`draw`] and
-//! [`figures`], [`page`], [`tables`] (written, and read back to draw a report again).
+//! directories), [`merge`] (parts of one study made one), [`statistics`], [`claims`], [`interventions`], [`bounds`],
+//! [`summary`] (numbers as shown), [`table`], [`draw`] and [`figures`], [`page`], [`tables`] (written, and read back to
+//! draw a report again).
 
 pub mod artifacts;
 pub mod atoms;
+pub mod bounds;
 pub mod claims;
 pub mod data;
 pub mod draw;
 pub mod figures;
 pub mod gather;
 pub mod interventions;
+pub mod merge;
 pub mod page;
 pub mod statistics;
 pub mod summary;
@@ -32,7 +35,7 @@ use table::StageTable;
 /// is written.
 ///
 /// # Errors
-/// Where an input is no study, evaluation or tokenizer, or is damaged; where `out` exists and `force` is not given; where
+/// Where an input is no study, report, evaluation or tokenizer, is damaged, or is of another study than the rest; where `out` exists and `force` is not given; where
 /// it cannot be written.
 pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
     let data = gather::gather(inputs)?;
@@ -66,6 +69,7 @@ pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
         tool: corpus::Stage::Report.tool(),
         configuration: &configuration,
         seeds: BTreeMap::new(),
+        // The runs' fingerprints say what it is made of; by way of which studies and reports they came does not matter.
         inputs: BTreeMap::new(),
     };
     match Output::begin(request)? {

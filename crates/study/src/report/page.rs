@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use corpus::tables::InterventionRow;
+use corpus::tables::{ClaimRow, InterventionRow};
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -20,6 +20,9 @@ use super::table::StageTable;
 /// Rows of the page's table of runs; all are in `runs.parquet`.
 const MOST_RUNS: usize = 200;
 
+/// The claim whose correlations stand beside the interventions.
+const BRIDGE_CLAIM: u8 = 5;
+
 /// What the template is given.
 #[derive(Serialize)]
 struct PageView<'a> {
@@ -34,6 +37,7 @@ struct PageView<'a> {
     beside: Vec<SeedView>,
     interventions: Vec<InterventionView>,
     correlation: Option<String>,
+    correlations: Vec<RowView>,
     table: Option<Vec<Vec<CellView>>>,
     table_header: Option<Vec<String>>,
     table_note: Option<String>,
@@ -157,6 +161,7 @@ pub fn page(
         interventions: interventions.iter().map(intervention_view).collect(),
         correlation: correlation(data)
             .map(|(rho, runs)| format!("{} over {runs} main runs", precise(rho))),
+        correlations: row_views(claims, BRIDGE_CLAIM),
         table: table.map(cells),
         table_header: table.map(|table| table.header.clone()),
         table_note: table.map(|table| table.note.clone()),
@@ -203,34 +208,34 @@ fn state(data: &Data) -> String {
 fn claim_views(claims: &Claims) -> Vec<ClaimView> {
     let view = |(index, text): (usize, &&'static str)| {
         let number_of_claim = index as u8 + 1;
-        let of_claim = || {
-            claims
-                .rows
-                .iter()
-                .filter(|row| row.claim == number_of_claim)
-        };
-        let verdict = of_claim().next()?.claim_verdict.to_string();
-        let rows: Vec<RowView> = of_claim()
-            .map(|row| RowView {
-                statistic: row.statistic.clone(),
-                estimate: row.estimate.map_or("–".into(), precise),
-                interval: interval(row.low, row.high),
-                threshold: row.threshold.map_or("–".into(), number),
-                seeds: row.n_world_seeds,
-                verdict: row
-                    .verdict
-                    .map_or("beside".into(), |verdict| verdict.to_string()),
-                missing: row.missing.clone().unwrap_or_default(),
-            })
-            .collect();
+        let mut of_claim = claims
+            .rows
+            .iter()
+            .filter(|row| row.claim == number_of_claim);
         Some(ClaimView {
             number: number_of_claim,
             text,
-            verdict,
-            rows,
+            verdict: of_claim.next()?.claim_verdict.to_string(),
+            rows: row_views(claims, number_of_claim),
         })
     };
     CLAIMS.iter().enumerate().filter_map(view).collect()
+}
+
+fn row_views(claims: &Claims, claim: u8) -> Vec<RowView> {
+    let of_claim = claims.rows.iter().filter(|row| row.claim == claim);
+    let view = |row: &ClaimRow| RowView {
+        statistic: row.statistic.clone(),
+        estimate: row.estimate.map_or("–".into(), precise),
+        interval: interval(row.low, row.high),
+        threshold: row.threshold.map_or("–".into(), number),
+        seeds: row.n_world_seeds,
+        verdict: row
+            .verdict
+            .map_or("beside".into(), |verdict| verdict.to_string()),
+        missing: row.missing.clone().unwrap_or_default(),
+    };
+    of_claim.map(view).collect()
 }
 
 fn intervention_view(row: &InterventionRow) -> InterventionView {

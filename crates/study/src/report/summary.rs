@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use corpus::Condition;
 
-use super::data::{Data, Measure, Metric, RunRecord, names};
+use super::data::{Data, Measure, Metric, RunRecord, names, natural};
 use super::statistics::{mean, t_interval};
 use crate::artifact::Stage;
 
@@ -331,12 +331,7 @@ pub fn levels(data: &Data, runs: &[usize], knob: &str) -> Vec<(String, Vec<usize
             .push(*run);
     }
     let mut all: Vec<(String, Vec<usize>)> = by_value.into_iter().collect();
-    all.sort_by(
-        |(a, _), (b, _)| match (a.parse::<f64>(), b.parse::<f64>()) {
-            (Ok(a), Ok(b)) => a.total_cmp(&b),
-            _ => a.cmp(b),
-        },
-    );
+    all.sort_by(|(a, _), (b, _)| natural(a, b));
     all
 }
 

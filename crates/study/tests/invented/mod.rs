@@ -421,6 +421,14 @@ fn eval(study: &Path, run: &PlannedRun) {
                 );
             }
             push(
+                "lexical",
+                "frequency_mrr",
+                Condition::Masked,
+                None,
+                0.34,
+                0.34,
+            );
+            push(
                 "knowledge",
                 "held_out_accuracy",
                 Condition::Minority,

@@ -125,8 +125,10 @@ fn log_ticks(from: f64, to: f64, most: usize) -> Vec<(f64, String)> {
             libm::log10(from).floor() as i32,
             libm::log10(to).ceil() as i32,
         );
-        let all = (low..=high)
-            .flat_map(|power| factors.iter().map(move |factor| factor * 10f64.powi(power)));
+        let all = (low..=high).flat_map(|power| {
+            let power = libm::pow(10.0, f64::from(power));
+            factors.iter().map(move |factor| factor * power)
+        });
         all.filter(|value| (from..=to).contains(value)).collect()
     };
     let sets: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];

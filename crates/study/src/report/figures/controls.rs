@@ -5,68 +5,13 @@ use std::collections::BTreeMap;
 use corpus::Condition;
 
 use super::{Figure, condition_legend, condition_name, look};
-use crate::report::data::{Data, RunRecord};
-use crate::report::draw::colour::{GRID, INK, KINDS, Paint};
+use crate::report::bounds::{at_vocabulary_of, bounds};
+use crate::report::data::Data;
+use crate::report::draw::colour::{GRID, INK};
 use crate::report::draw::panel::{Entry, Labels, Panel, Sign, legend};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Anchor, Font, Line, Svg};
 use crate::report::summary::{HEADLINES, shown, vocabularies, with_interval};
-
-/// Runs between which the main condition should lie.
-struct Bound {
-    name: &'static str,
-    paint: Paint,
-    is: fn(&RunRecord) -> bool,
-}
-
-const BOUNDS: [Bound; 2] = [
-    Bound {
-        name: "b-only floor",
-        paint: KINDS[4],
-        is: is_b_only,
-    },
-    Bound {
-        name: "b-unmasked ceiling",
-        paint: KINDS[5],
-        is: is_b_unmasked,
-    },
-];
-
-/// Whether the run's text is all B's: what B alone gives away.
-fn is_b_only(run: &RunRecord) -> bool {
-    let share = run.knob("lang.minority_share");
-    share.and_then(|share| share.parse().ok()) == Some(1.0)
-}
-
-/// Whether B states what is masked, by the knob or by the world's key: how much there is to reach.
-fn is_b_unmasked(run: &RunRecord) -> bool {
-    ["lang.b_unmasked", "world.mask.stated"]
-        .iter()
-        .any(|knob| run.knob(knob).as_deref() == Some("true"))
-}
-
-/// The bounds that the study has, each with its runs.
-fn bounds(data: &Data) -> Vec<(&'static Bound, Vec<usize>)> {
-    let runs = |bound: &'static Bound| {
-        let own = data.finished().filter(|(_, run)| (bound.is)(run));
-        (bound, own.map(|(index, _)| index).collect::<Vec<_>>())
-    };
-    let all = BOUNDS.iter().map(runs);
-    all.filter(|(_, runs)| !runs.is_empty()).collect()
-}
-
-/// Of some runs those that have the vocabulary of one of the others.
-fn at_vocabulary_of(data: &Data, runs: &[usize], others: &[usize]) -> Vec<usize> {
-    let vocabulary = |run: &usize| data.runs[*run].vocabulary();
-    runs.iter()
-        .filter(|run| {
-            others
-                .iter()
-                .any(|other| vocabulary(other) == vocabulary(run))
-        })
-        .copied()
-        .collect()
-}
 
 /// Rows: main and each control, by vocabulary; a panel per stage. `None` without finished controls.
 pub fn figure(data: &Data) -> Option<Figure> {
@@ -215,44 +160,4 @@ pub fn figure(data: &Data) -> Option<Figure> {
             .into(),
         svg,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::knobs::Setting;
-
-    #[test]
-    fn bounds_are_known_by_their_knobs() {
-        let run = |knob: &str, setting: Setting| RunRecord {
-            knobs: BTreeMap::from([(knob.to_owned(), setting)]),
-            ..RunRecord::default()
-        };
-        let share = |share| run("lang.minority_share", Setting::Number(share));
-        assert!(is_b_only(&share(1.0)));
-        assert!(!is_b_only(&share(0.3)));
-        assert!(is_b_unmasked(&run(
-            "lang.b_unmasked",
-            Setting::Switch(true)
-        )));
-        assert!(!is_b_unmasked(&run(
-            "lang.b_unmasked",
-            Setting::Switch(false)
-        )));
-        let world = Setting::Toml(toml::Value::Boolean(true));
-        assert!(is_b_unmasked(&run("world.mask.stated", world)));
-        let plain = share(0.3);
-        assert!(!is_b_unmasked(&plain));
-        let data = Data {
-            runs: vec![plain, share(1.0)],
-            ..Data::default()
-        };
-        let found: Vec<(&str, Vec<usize>)> = bounds(&data)
-            .into_iter()
-            .map(|(bound, runs)| (bound.name, runs))
-            .collect();
-        assert_eq!(found, [("b-only floor", vec![1])]);
-    }
 }

@@ -1,6 +1,7 @@
 //! Factor importance: how much of the outcome's variance each knob's levels explain.
 
 use super::Figure;
+use crate::plan::runs::WORLD;
 use crate::report::data::{Data, OUTCOME};
 use crate::report::draw::colour::{INK, KINDS};
 use crate::report::draw::svg::{Anchor, Font, Svg};
@@ -18,6 +19,8 @@ pub fn figure(data: &Data) -> Option<Figure> {
     let names: std::collections::BTreeSet<&String> = runs
         .iter()
         .flat_map(|run| data.runs[*run].knobs.keys())
+        // It differs where another key of the world does, which stands for itself.
+        .filter(|name| *name != WORLD)
         .collect();
     let mut shares: Vec<(String, f64, usize)> = Vec::new();
     for name in names {
@@ -85,11 +88,12 @@ fn eta_squared(groups: &[Vec<f64>]) -> Option<f64> {
         return None;
     }
     let centre = mean(&all);
-    let total: f64 = all.iter().map(|value| (value - centre).powi(2)).sum();
+    let square = |value: f64| (value - centre) * (value - centre);
+    let total: f64 = all.iter().copied().map(square).sum();
     let between: f64 = groups
         .iter()
         .filter(|group| !group.is_empty())
-        .map(|group| group.len() as f64 * (mean(group) - centre).powi(2))
+        .map(|group| group.len() as f64 * square(mean(group)))
         .sum();
     (total > 0.0).then(|| between / total)
 }
