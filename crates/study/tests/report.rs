@@ -344,7 +344,7 @@ fn controls_show_interventions_beside_the_correlation() {
         "BPE dropout − none (at 0.1)",
     ]
     .into_iter()
-    .flat_map(|name| ["64", "512", "2048"].map(|size| (name, size, 3)))
+    .flat_map(|name| ["64", "256", "1024"].map(|size| (name, size, 3)))
     .collect();
     assert_eq!(shown, expected);
     let page = std::fs::read_to_string(out.join("index.html")).unwrap();

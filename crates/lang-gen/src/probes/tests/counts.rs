@@ -75,7 +75,7 @@ fn the_demo_has_500_items_of_each_stage_and_condition() {
     }
 }
 
-/// 250 items over 144 unmasked nouns: 1 or 2 each where every draw succeeds (lexical ones 3 or 4). Types have their nouns' share:
+/// 250 items over 64 unmasked nouns: 3 or 4 each where every draw succeeds (lexical ones 7 or 8). Types have their nouns' share:
 /// in `masked` they can have different numbers, since some masked nouns are `identical`.
 #[test]
 fn items_are_balanced_over_concepts_and_so_over_types() {
@@ -99,15 +99,23 @@ fn items_are_balanced_over_concepts_and_so_over_types() {
                 }
             }
             let name = format!("{stage} {phenomenon} {condition}");
-            assert_eq!(types.len(), 6, "{name}");
-            let [fewest, most] = [
-                concepts.values().min().unwrap(),
-                concepts.values().max().unwrap(),
-            ];
-            assert!(most - fewest <= 2, "{name}: {concepts:?}");
+            assert_eq!(types.len(), 4, "{name}");
+            let most = concepts.values().max().unwrap();
+            // Few facts determine a noun of which B may not state them all: some draws of a same_type item fail.
+            let few = concepts.values().filter(|&&n| n + 2 < *most).count();
+            let allowed = match stage {
+                ProbeStage::Lexical => concepts.len() / 16,
+                _ => 0,
+            };
+            assert!(few <= allowed, "{name}: {concepts:?}");
             if condition != Condition::Masked {
                 let [fewest, most] = [types.values().min().unwrap(), types.values().max().unwrap()];
-                assert!(most - fewest <= 4, "{name}: {types:?}");
+                let allowed = if stage == ProbeStage::Lexical {
+                    most / 8
+                } else {
+                    4
+                };
+                assert!(most - fewest <= allowed, "{name}: {types:?}");
             }
         }
     }
@@ -121,6 +129,18 @@ fn more_contexts_can_be_had() {
         toml::from_str(include_str!("../../../../../data/worlds/demo.toml")).unwrap();
     config.probes.items = 1;
     config.probes.contexts = 13;
+    // Slots need facts to tell.
+    config.ontology.branching = vec![2, 3];
+    config.ontology.nouns_per_type = 32;
+    config.mask.share = 0.25;
+    for (relation, (count, objects)) in config.ontology.relations.iter_mut().zip([(12, 3), (4, 2)])
+    {
+        relation.count = count;
+        relation.objects_per_subject = objects;
+    }
+    for attribute in &mut config.ontology.attributes {
+        attribute.values = 6;
+    }
     let case = case(config, grammar());
     let mut contexts: BTreeMap<(bool, u32), BTreeSet<&String>> = BTreeMap::new();
     let mut groups: BTreeMap<&String, BTreeMap<u32, usize>> = BTreeMap::new();
