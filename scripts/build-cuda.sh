@@ -59,13 +59,13 @@ cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-$here/target}
 export CARGO_TARGET_DIR=$target
 features=(--features "model-train/cuda transfer-eval/cuda")
-"$cargo" build --release --locked "${features[@]}" --bin model-train --bin transfer-eval --bin lang-gen --bin tok-train \
+"$cargo" build --release --locked "${features[@]}" --bin model-train --bin transfer-eval --bin lang-gen --bin tok-train --bin study \
     --example train_speed
 tests=$("$cargo" test --release --locked "${features[@]}" --test gpu --no-run --message-format json |
     python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("executable") and m["target"]["name"] == "gpu"][-1])')
 for binary in model-train transfer-eval; do strip -o "$here/bin/$binary" "$target/release/$binary"; done
 strip -o "$here/bin/train-speed" "$target/release/examples/train_speed"
 strip -o "$here/bin/gpu-tests" "$tests"
-for binary in lang-gen tok-train; do strip -o "$here/bin/$binary" "$target/release/$binary"; done
+for binary in lang-gen tok-train study; do strip -o "$here/bin/$binary" "$target/release/$binary"; done
 ls -lh "$here/bin"
 echo "on the machine with the GPU: tests/gpu.sh"
