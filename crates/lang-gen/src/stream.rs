@@ -12,11 +12,9 @@
 use anyhow::bail;
 use rand::RngExt;
 use seed::{Family, Seed};
-use world::derivation::DerivationPrinter;
-use world::linearize::Linearizer;
 use world::mask::HeldOut;
 use world::pieces::Text;
-use world::sample::{Draft, Sampler};
+use world::sample::{Draft, Printer, Sampler, Teller};
 use world::{Side, World};
 
 use crate::words::Words;
@@ -40,8 +38,8 @@ pub struct Documents<'a> {
     world: &'a World,
     sampler: Sampler<'a>,
     held_out: HeldOut<'a>,
-    linearizers: [Linearizer; 2],
-    printer: DerivationPrinter,
+    tellers: [Teller; 2],
+    printer: Printer,
     families: [Family; 3],
 }
 
@@ -77,12 +75,13 @@ impl<'a> Documents<'a> {
         let seed = Seed(corpus_seed.0)
             .derive("corpus")
             .derive(&world.seed.0.to_string());
+        let sampler = world.sampler();
         Documents {
             world,
-            sampler: world.sampler(),
+            tellers: Side::ALL.map(|side| Teller::new(&sampler, &world.linearizer(side))),
+            printer: Printer::new(&sampler, &world.grammar),
+            sampler,
             held_out: HeldOut::new(&world.mask, &world.ontology),
-            linearizers: Side::ALL.map(|side| world.linearizer(side)),
-            printer: DerivationPrinter::new(&world.grammar, &world.concepts),
             families: [
                 "majority documents",
                 "minority documents",
@@ -139,15 +138,14 @@ impl<'a> Documents<'a> {
                     );
                 }
             }
-            let nodes = &told.draft.nodes;
             self.printer
-                .print(nodes, &mut told.ends, &mut told.derivations);
+                .print(&told.draft, &mut told.ends, &mut told.derivations);
             for &side in sides {
                 let text = &mut told.texts[side as usize];
                 if sentence > 0 {
                     text.push_ascii(b' ');
                 }
-                self.linearizers[side as usize].write(nodes, text);
+                self.tellers[side as usize].tell(&told.draft, text);
             }
         }
         Ok(())

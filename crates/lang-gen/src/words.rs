@@ -10,7 +10,7 @@ use rand::{Rng, TryRng};
 use seed::{Family, Stream};
 
 /// Words of a ChaCha block, and of a stretch.
-const BLOCK: u32 = 16;
+const BLOCK: usize = 16;
 /// Where the words begin that go beyond a stretch, and how many each stretch has there.
 const FAR: u128 = 1 << 48;
 const FAR_WORDS: u128 = 1 << 20;
@@ -19,8 +19,10 @@ const FAR_WORDS: u128 = 1 << 20;
 #[derive(Debug)]
 pub struct Words {
     near: Stream,
-    /// Words left of the present stretch.
-    left: u32,
+    /// The words at hand: the present stretch or, once it is used up, a block of what lies beyond.
+    block: [u32; BLOCK],
+    /// How many of them are used.
+    n_used: usize,
     stretch: u64,
     /// The words beyond the present stretch, once they are needed.
     far: Option<Stream>,
@@ -29,9 +31,11 @@ pub struct Words {
 impl Words {
     /// The words of document `index`, at the first.
     pub fn new(family: &Family, index: u64) -> Words {
+        let mut near = family.at(index);
         Words {
-            near: family.at(index),
-            left: BLOCK,
+            block: next_block(&mut near),
+            near,
+            n_used: 0,
             stretch: 0,
             far: None,
         }
@@ -39,23 +43,30 @@ impl Words {
 
     /// Goes to the beginning of the next stretch.
     pub fn next_stretch(&mut self) {
-        for _ in 0..self.left {
-            self.near.next_u32();
-        }
-        self.left = BLOCK;
+        self.block = next_block(&mut self.near);
+        self.n_used = 0;
         self.stretch += 1;
         self.far = None;
     }
 
     #[cold]
-    fn far(&mut self) -> u32 {
+    fn beyond(&mut self) -> u32 {
         let far = self.far.get_or_insert_with(|| {
             let mut far = self.near.clone();
             far.set_word_pos(FAR + u128::from(self.stretch) * FAR_WORDS);
             far
         });
-        far.next_u32()
+        self.block = next_block(far);
+        self.n_used = 1;
+        self.block[0]
     }
+}
+
+/// The next words of a stream, all at once: several times faster than one by one.
+fn next_block(stream: &mut Stream) -> [u32; BLOCK] {
+    let mut bytes = [[0; 4]; BLOCK];
+    stream.fill_bytes(bytes.as_flattened_mut());
+    bytes.map(u32::from_le_bytes)
 }
 
 impl TryRng for Words {
@@ -63,11 +74,11 @@ impl TryRng for Words {
 
     #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        if self.left == 0 {
-            return Ok(self.far());
-        }
-        self.left -= 1;
-        Ok(self.near.next_u32())
+        let Some(&word) = self.block.get(self.n_used) else {
+            return Ok(self.beyond());
+        };
+        self.n_used += 1;
+        Ok(word)
     }
 
     #[inline]

@@ -75,15 +75,6 @@ pub(crate) struct Place<'a> {
 }
 
 impl Pieces {
-    /// The longest piece's bytes.
-    pub(crate) fn longest(&self) -> usize {
-        self.spans
-            .iter()
-            .map(|&(_, length)| length as usize)
-            .max()
-            .unwrap_or(0)
-    }
-
     /// Writes a piece at `at` and returns where it ends. The bytes after it up to [`STRIDE`] are overwritten.
     #[inline]
     pub(crate) fn write(&self, piece: usize, bytes: &mut [u8], at: usize) -> usize {
@@ -116,7 +107,7 @@ mod tests {
                     if index > 0 {
                         text.push_ascii(b' ');
                     }
-                    text.append(pieces.longest(), |place| {
+                    text.append(strings[piece].len(), |place| {
                         pieces.write(piece, place.bytes, place.at)
                     });
                 }
