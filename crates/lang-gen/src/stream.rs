@@ -44,8 +44,10 @@ pub struct Documents<'a> {
 }
 
 /// One document's text in each asked language, reused from one to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Told {
+    /// The random words of each stream.
+    words: [Words; 3],
     /// The text in A and in B.
     texts: [Text; 2],
     /// The derivations, each after one space.
@@ -91,6 +93,18 @@ impl<'a> Documents<'a> {
         }
     }
 
+    /// Memory for [`Documents::tell`].
+    pub fn told(&self) -> Told {
+        Told {
+            words: self.families.each_ref().map(Words::new),
+            texts: Default::default(),
+            derivations: Text::default(),
+            sentences: 0,
+            draft: Draft::default(),
+            ends: Vec::new(),
+        }
+    }
+
     /// Makes document `index` of a stream, told in the given languages.
     ///
     /// # Errors
@@ -102,7 +116,8 @@ impl<'a> Documents<'a> {
         sides: &[Side],
         told: &mut Told,
     ) -> anyhow::Result<()> {
-        let mut words = Words::new(&self.families[stream as usize], index);
+        let words = &mut told.words[stream as usize];
+        words.begin(index);
         let [fewest, most] = self.world.config.corpus.sentences;
         told.sentences = words.random_range(fewest..=most);
         told.texts.iter_mut().for_each(Text::clear);
@@ -122,7 +137,7 @@ impl<'a> Documents<'a> {
             // Each attempt has words of its own: giving up a barred one early does not change the next.
             loop {
                 words.next_stretch();
-                let drawn = self.sampler.attempt(&mut words, &mut told.draft, masked);
+                let drawn = self.sampler.attempt(words, &mut told.draft, masked);
                 // A draft that names a barred lemma is not drawn.
                 let is_barred = |draft: &Draft| {
                     stream != Stream::Majority

@@ -15,7 +15,7 @@ const BLOCK: usize = 16;
 const FAR: u128 = 1 << 48;
 const FAR_WORDS: u128 = 1 << 20;
 
-/// One document's random words.
+/// One document's random words, reused from one document to the next.
 #[derive(Debug)]
 pub struct Words {
     near: Stream,
@@ -24,21 +24,36 @@ pub struct Words {
     /// How many of them are used.
     n_used: usize,
     stretch: u64,
-    /// The words beyond the present stretch, once they are needed.
-    far: Option<Stream>,
+    /// For the words beyond a stretch.
+    far: Stream,
+    /// Whether the words at hand lie beyond the present stretch.
+    is_far: bool,
 }
 
 impl Words {
-    /// The words of document `index`, at the first.
-    pub fn new(family: &Family, index: u64) -> Words {
-        let mut near = family.at(index);
-        Words {
-            block: next_block(&mut near),
-            near,
-            n_used: 0,
+    /// Words of a family's documents, at the first of document 0.
+    pub fn new(family: &Family) -> Words {
+        let mut words = Words {
+            near: family.at(0),
+            block: [0; BLOCK],
+            n_used: BLOCK,
             stretch: 0,
-            far: None,
-        }
+            far: family.at(0),
+            is_far: false,
+        };
+        words.begin(0);
+        words
+    }
+
+    /// Goes to the first word of document `index`.
+    pub fn begin(&mut self, index: u64) {
+        // In this order: a stream within a block would be drawn anew to change its number.
+        self.near.set_word_pos(0);
+        self.near.set_stream(index);
+        self.block = next_block(&mut self.near);
+        self.n_used = 0;
+        self.stretch = 0;
+        self.is_far = false;
     }
 
     /// Goes to the beginning of the next stretch.
@@ -46,17 +61,19 @@ impl Words {
         self.block = next_block(&mut self.near);
         self.n_used = 0;
         self.stretch += 1;
-        self.far = None;
+        self.is_far = false;
     }
 
     #[cold]
     fn beyond(&mut self) -> u32 {
-        let far = self.far.get_or_insert_with(|| {
-            let mut far = self.near.clone();
-            far.set_word_pos(FAR + u128::from(self.stretch) * FAR_WORDS);
-            far
-        });
-        self.block = next_block(far);
+        if !self.is_far {
+            self.is_far = true;
+            self.far.set_word_pos(0);
+            self.far.set_stream(self.near.get_stream());
+            self.far
+                .set_word_pos(FAR + u128::from(self.stretch) * FAR_WORDS);
+        }
+        self.block = next_block(&mut self.far);
         self.n_used = 1;
         self.block[0]
     }
@@ -106,7 +123,8 @@ mod tests {
     fn stretches_are_independent_of_each_other() {
         let family = Seed(1).family("test");
         let read = |before: &[usize], n: usize| -> Vec<u32> {
-            let mut words = Words::new(&family, 7);
+            let mut words = Words::new(&family);
+            words.begin(7);
             for &n in before {
                 (0..n).for_each(|_| {
                     words.next_u32();

@@ -100,11 +100,13 @@ impl Numbers {
     }
 
     /// With all the variables plural whose bits are set.
+    #[inline]
     pub(crate) fn with_plural(self, bits: u16) -> Numbers {
         Numbers(self.0 | bits)
     }
 
     /// The number of a term under these values; singular where it does not agree.
+    #[inline]
     pub fn of(self, term: NumberTerm) -> Number {
         match term {
             NumberTerm::Fixed(number) => number,

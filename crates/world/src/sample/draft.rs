@@ -1,4 +1,6 @@
 //! A sentence under construction: the steps taken so far, and how to go back.
+//!
+//! The sampler is generic, hence compiled where it is used; small functions that it calls say `inline` to get there.
 
 use crate::derivation::Numbers;
 use crate::grammar::Number;
@@ -28,6 +30,7 @@ const WORD: u32 = 1 << 31;
 
 impl Step {
     /// What the step is.
+    #[inline]
     pub fn label(self) -> Label {
         if self.label & WORD != 0 {
             Label::Word((self.label & !WORD) as usize)
@@ -37,6 +40,7 @@ impl Step {
     }
 
     /// Steps of the subtree, this one included.
+    #[inline]
     pub fn length(self) -> usize {
         usize::from(self.length)
     }
@@ -69,6 +73,7 @@ pub(super) struct Mark {
 
 impl Draft {
     /// Forgets the sentence, keeps the memory.
+    #[inline]
     pub(super) fn clear(&mut self) {
         self.steps.clear();
         self.facts.clear();
@@ -78,6 +83,7 @@ impl Draft {
     }
 
     /// How far it has come.
+    #[inline]
     pub(super) fn mark(&self) -> Mark {
         Mark {
             steps: self.steps.len(),
@@ -88,6 +94,7 @@ impl Draft {
     }
 
     /// Takes back what came after `mark`; gives up where a noun was picked since.
+    #[inline]
     pub(super) fn go_back(&mut self, mark: Mark) {
         self.given_up |= self.picks > mark.picks;
         self.steps.truncate(mark.steps);
@@ -96,6 +103,7 @@ impl Draft {
     }
 
     /// Takes a way of `n_nodes` rules; what is below it follows, up to [`Draft::close`].
+    #[inline]
     pub(super) fn open(&mut self, way: usize, n_nodes: usize, numbers: Numbers) {
         self.steps.push(Step {
             label: way as u32,
@@ -106,12 +114,14 @@ impl Draft {
     }
 
     /// Ends the way that was taken at `mark`.
+    #[inline]
     pub(super) fn close(&mut self, mark: Mark) {
         let length = self.steps.len() - mark.steps;
         self.steps[mark.steps].length = length as u16;
     }
 
     /// Adds a word.
+    #[inline]
     pub(super) fn word(&mut self, concept: u32, number: Number) {
         self.steps.push(Step {
             label: WORD | 2 * concept | u32::from(number == Number::Plural),

@@ -44,6 +44,7 @@ struct Nouns {
 }
 
 impl Nouns {
+    #[inline]
     fn one(noun: NounId) -> Nouns {
         Nouns {
             items: [noun; 4],
@@ -51,6 +52,7 @@ impl Nouns {
         }
     }
 
+    #[inline]
     fn as_slice(&self) -> &[NounId] {
         &self.items[..usize::from(self.len)]
     }
@@ -108,6 +110,7 @@ impl ByNoun {
         }
     }
 
+    #[inline]
     fn of(&self, noun: NounId) -> &[u32] {
         let noun = noun as usize;
         &self.items[self.starts[noun] as usize..self.starts[noun + 1] as usize]

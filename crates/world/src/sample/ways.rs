@@ -29,6 +29,7 @@ pub(super) struct Pair {
 
 impl Pair {
     /// The two as they stand in the rule.
+    #[inline]
     pub fn as_told(&self) -> [Slot; 2] {
         let [a, b] = self.named;
         if self.in_order { [a, b] } else { [b, a] }
@@ -139,6 +140,7 @@ impl Ways {
     }
 
     /// A way by its number.
+    #[inline]
     pub fn way(&self, index: usize) -> &Way {
         &self.list[index]
     }
