@@ -80,14 +80,20 @@ impl Pieces {
     pub(crate) fn write(&self, piece: usize, bytes: &mut [u8], at: usize) -> usize {
         let (start, length) = self.spans[piece];
         let (start, length) = (start as usize, length as usize);
-        let copied = length.max(STRIDE);
-        if copied == STRIDE {
-            bytes[at..at + STRIDE].copy_from_slice(&self.bytes[start..start + STRIDE]);
-        } else {
-            bytes[at..at + length].copy_from_slice(&self.bytes[start..start + length]);
+        if length > STRIDE {
+            return write_long(&self.bytes[start..start + length], bytes, at);
         }
+        bytes[at..at + STRIDE].copy_from_slice(&self.bytes[start..start + STRIDE]);
         at + length
     }
+}
+
+/// Apart, so that the usual case is small enough to stand where it is used.
+#[cold]
+fn write_long(piece: &[u8], bytes: &mut [u8], at: usize) -> usize {
+    let end = at + piece.len();
+    bytes[at..end].copy_from_slice(piece);
+    end
 }
 
 #[cfg(test)]
