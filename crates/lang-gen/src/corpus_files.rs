@@ -89,7 +89,7 @@ pub fn write_train(
         .into_par_iter()
         .try_for_each(|shard| -> Result<()> {
             let mut writer = DocumentWriter::create(&path_of(&shard_name(shard, n_shards)))?;
-            let mut told = Told::default();
+            let mut told = documents.told();
             let mut counts = Counts::default();
             let start = shard * config.shard_documents;
             let end = (start + config.shard_documents).min(config.documents);
@@ -130,7 +130,7 @@ pub fn write_train(
 pub fn write_validation(world: &World, corpus_seed: Seed, path: &Path) -> Result<Counts> {
     let documents = Documents::new(world, corpus_seed);
     let mut writer = DocumentWriter::create(path)?;
-    let mut told = Told::default();
+    let mut told = documents.told();
     let mut counts = Counts::default();
     for index in 0..world.config.corpus.validation_documents {
         documents.tell(Stream::Validation, index, &Side::ALL, &mut told)?;

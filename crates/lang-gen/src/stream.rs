@@ -12,11 +12,9 @@
 use anyhow::bail;
 use rand::RngExt;
 use seed::{Family, Seed};
-use world::derivation::DerivationPrinter;
-use world::linearize::Linearizer;
 use world::mask::HeldOut;
 use world::pieces::Text;
-use world::sample::{Draft, Sampler};
+use world::sample::{Draft, Printer, Sampler, Teller};
 use world::{Side, World};
 
 use crate::words::Words;
@@ -40,14 +38,16 @@ pub struct Documents<'a> {
     world: &'a World,
     sampler: Sampler<'a>,
     held_out: HeldOut<'a>,
-    linearizers: [Linearizer; 2],
-    printer: DerivationPrinter,
+    tellers: [Teller; 2],
+    printer: Printer,
     families: [Family; 3],
 }
 
 /// One document's text in each asked language, reused from one to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Told {
+    /// The random words of each stream.
+    words: [Words; 3],
     /// The text in A and in B.
     texts: [Text; 2],
     /// The derivations, each after one space.
@@ -77,18 +77,31 @@ impl<'a> Documents<'a> {
         let seed = Seed(corpus_seed.0)
             .derive("corpus")
             .derive(&world.seed.0.to_string());
+        let sampler = world.sampler();
         Documents {
             world,
-            sampler: world.sampler(),
+            tellers: Side::ALL.map(|side| Teller::new(&sampler, &world.linearizer(side))),
+            printer: Printer::new(&sampler, &world.grammar),
+            sampler,
             held_out: HeldOut::new(&world.mask, &world.ontology),
-            linearizers: Side::ALL.map(|side| world.linearizer(side)),
-            printer: DerivationPrinter::new(&world.grammar, &world.concepts),
             families: [
                 "majority documents",
                 "minority documents",
                 "validation documents",
             ]
             .map(|name| seed.family(name)),
+        }
+    }
+
+    /// Memory for [`Documents::tell`].
+    pub fn told(&self) -> Told {
+        Told {
+            words: self.families.each_ref().map(Words::new),
+            texts: Default::default(),
+            derivations: Text::default(),
+            sentences: 0,
+            draft: Draft::default(),
+            ends: Vec::new(),
         }
     }
 
@@ -103,7 +116,8 @@ impl<'a> Documents<'a> {
         sides: &[Side],
         told: &mut Told,
     ) -> anyhow::Result<()> {
-        let mut words = Words::new(&self.families[stream as usize], index);
+        let words = &mut told.words[stream as usize];
+        words.begin(index);
         let [fewest, most] = self.world.config.corpus.sentences;
         told.sentences = words.random_range(fewest..=most);
         told.texts.iter_mut().for_each(Text::clear);
@@ -123,7 +137,7 @@ impl<'a> Documents<'a> {
             // Each attempt has words of its own: giving up a barred one early does not change the next.
             loop {
                 words.next_stretch();
-                let drawn = self.sampler.attempt(&mut words, &mut told.draft, masked);
+                let drawn = self.sampler.attempt(words, &mut told.draft, masked);
                 // A draft that names a barred lemma is not drawn.
                 let is_barred = |draft: &Draft| {
                     stream != Stream::Majority
@@ -139,15 +153,14 @@ impl<'a> Documents<'a> {
                     );
                 }
             }
-            let nodes = &told.draft.nodes;
             self.printer
-                .print(nodes, &mut told.ends, &mut told.derivations);
+                .print(&told.draft, &mut told.ends, &mut told.derivations);
             for &side in sides {
                 let text = &mut told.texts[side as usize];
                 if sentence > 0 {
                     text.push_ascii(b' ');
                 }
-                self.linearizers[side as usize].write(nodes, text);
+                self.tellers[side as usize].tell(&told.draft, text);
             }
         }
         Ok(())

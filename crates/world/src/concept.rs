@@ -55,6 +55,7 @@ impl ConceptIds {
     }
 
     /// The id of a concept.
+    #[inline]
     pub fn id(&self, concept: Concept) -> u32 {
         let after_nouns = self.nouns;
         let after_values = after_nouns + self.values;

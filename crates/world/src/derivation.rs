@@ -2,7 +2,6 @@
 
 use crate::concept::{Concept, ConceptIds};
 use crate::grammar::{Grammar, Number, NumberTerm};
-use crate::pieces::{Pieces, Text};
 
 /// A node: a rule or an open-class word. Function words follow from their rule and have no node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,11 +100,13 @@ impl Numbers {
     }
 
     /// With all the variables plural whose bits are set.
+    #[inline]
     pub(crate) fn with_plural(self, bits: u16) -> Numbers {
         Numbers(self.0 | bits)
     }
 
     /// The number of a term under these values; singular where it does not agree.
+    #[inline]
     pub fn of(self, term: NumberTerm) -> Number {
         match term {
             NumberTerm::Fixed(number) => number,
@@ -115,97 +116,8 @@ impl Numbers {
     }
 }
 
-/// Prints derivations: `(clause (definite noun3) (transitive verb1 (definite noun7.pl)))`. Rules of one
-/// constituent are left out; `.pl` marks plural nouns.
-#[derive(Debug, Clone)]
-pub struct DerivationPrinter {
-    /// By rule, with a space and an opening bracket before it, empty where it is left out; then by concept, singular
-    /// and plural, each with a space before it.
-    labels: Pieces,
-    /// By rule: whether it is printed.
-    shown: Vec<bool>,
-    /// Closing brackets: none, one, two …
-    brackets: Pieces,
-    /// The longest label's bytes.
-    longest: usize,
-}
-
-/// Subtrees that usually end together at the most.
-const MOST_BRACKETS: usize = 32;
-
-impl DerivationPrinter {
-    /// Labels of a world.
-    pub fn new(grammar: &Grammar, concepts: &ConceptIds) -> DerivationPrinter {
-        let shown: Vec<bool> = grammar
-            .rules
-            .iter()
-            .map(|rule| rule.constituents.len() > 1)
-            .collect();
-        let rules = grammar.rules.iter().zip(&shown).map(|(rule, &shown)| {
-            if shown {
-                format!(" ({}", rule.name)
-            } else {
-                String::new()
-            }
-        });
-        let words = (0..concepts.len()).flat_map(|id| match concepts.concept(id) {
-            Some(concept) => {
-                let label = concepts.label(concept, grammar);
-                let mark = if matches!(concept, Concept::Noun(_)) {
-                    ".pl"
-                } else {
-                    ""
-                };
-                [format!(" {label}"), format!(" {label}{mark}")]
-            }
-            None => [String::new(), String::new()],
-        });
-        let labels: Pieces = rules.chain(words).collect();
-        DerivationPrinter {
-            longest: labels.longest(),
-            labels,
-            shown,
-            brackets: (0..=MOST_BRACKETS).map(|n| ")".repeat(n)).collect(),
-        }
-    }
-
-    /// Appends a space and the derivation to `out`. `ends` is scratch memory.
-    pub fn print(&self, nodes: &[Node], ends: &mut Vec<u16>, out: &mut Text) {
-        // How many printed subtrees end before each node.
-        ends.clear();
-        ends.resize(nodes.len() + 1, 0);
-        let room = nodes.len() * (self.longest + 1);
-        out.append(room, |place| {
-            let (bytes, mut at) = (place.bytes, place.at);
-            for (index, node) in nodes.iter().enumerate() {
-                at = self.close(ends[index], bytes, at);
-                at = match node.label() {
-                    Label::Word(concept) => {
-                        let plural = usize::from(node.number() == Number::Plural);
-                        let piece = self.shown.len() + 2 * concept as usize + plural;
-                        self.labels.write(piece, bytes, at)
-                    }
-                    Label::Rule(rule) => {
-                        ends[index + node.length()] += u16::from(self.shown[rule]);
-                        self.labels.write(rule, bytes, at)
-                    }
-                };
-            }
-            self.close(ends[nodes.len()], bytes, at)
-        });
-    }
-
-    fn close(&self, n: u16, bytes: &mut [u8], at: usize) -> usize {
-        let n = usize::from(n);
-        if n <= MOST_BRACKETS {
-            return self.brackets.write(n, bytes, at);
-        }
-        bytes[at..at + n].fill(b')');
-        at + n
-    }
-}
-
-/// Prints one derivation; see [`DerivationPrinter`] for many.
+/// Prints a derivation: `(clause (definite noun3) (transitive verb1 (definite noun7.pl)))`. Rules of one constituent are
+/// left out; `.pl` marks plural nouns. For very many, see [`Printer`](crate::sample::Printer).
 pub fn to_string(nodes: &[Node], grammar: &Grammar, concepts: &ConceptIds) -> String {
     let mut out = String::new();
     print_from(nodes, 0, grammar, concepts, &mut out);

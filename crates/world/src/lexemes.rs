@@ -152,8 +152,8 @@ fn word_counts(
         if !sampler.sentence(&mut rng, &mut draft) {
             return None;
         }
-        for node in &draft.nodes {
-            count_node(*node, grammar, concepts, &mut counts);
+        for node in sampler.nodes(&draft) {
+            count_node(node, grammar, concepts, &mut counts);
         }
     }
     Some(counts)

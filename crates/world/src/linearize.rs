@@ -4,26 +4,22 @@ use crate::concept::{Concept, ConceptIds};
 use crate::derivation::{Label, Node};
 use crate::form::{Inflection, Lexicon};
 use crate::grammar::{Grammar, Number, NumberTerm, Symbol};
-use crate::pieces::{Pieces, Text};
 
 /// A part of a rule's linearization.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Part {
+pub(crate) enum Part {
     /// A function word's form, by the rule's numbers.
     Function { concept: u32, number: NumberTerm },
     /// The first or second constituent that has a node.
     Child(u8),
 }
 
-/// Tells derivations in one language.
+/// Tells derivations in one language; for very many, see [`Teller`](crate::sample::Teller).
 #[derive(Debug, Clone)]
 pub struct Linearizer {
     rules: Vec<Vec<Part>>,
     /// Forms, each followed by a space, at `2 · concept + (1 if plural)`.
     forms: Vec<String>,
-    pieces: Pieces,
-    /// Bytes that a rule's own words or a word can take.
-    longest: usize,
 }
 
 /// The form that `lexicon` uses for a concept in running text.
@@ -77,14 +73,7 @@ impl Linearizer {
         let forms: Vec<String> = (0..concepts.len())
             .flat_map(|concept| Number::ALL.map(|number| form(concept, number)))
             .collect();
-        let pieces: Pieces = forms.iter().collect();
-        let n_words = rules.iter().map(Vec::len).max().unwrap_or(1).max(1);
-        Linearizer {
-            rules,
-            longest: n_words * pieces.longest(),
-            pieces,
-            forms,
-        }
+        Linearizer { rules, forms }
     }
 
     /// Appends the sentence to `out`: words and the final full stop, separated by one space.
@@ -114,63 +103,22 @@ impl Linearizer {
     }
 
     fn push(&self, concept: u32, number: Number, out: &mut String) {
-        out.push_str(&self.forms[place(concept, number)]);
+        out.push_str(self.form(concept, number));
     }
 
-    /// As [`Linearizer::tell`], for very many sentences.
-    pub fn write(&self, nodes: &[Node], out: &mut Text) {
-        let room = nodes.len() * self.longest + 1;
-        out.append(room, |place| {
-            let at = self.write_from(nodes, 0, place.bytes, place.at);
-            place.bytes[at] = b'.';
-            at + 1
-        });
+    /// What a rule is told by, in order.
+    pub(crate) fn parts(&self, rule: usize) -> &[Part] {
+        &self.rules[rule]
     }
 
-    /// Writes the subtree at `node` into `bytes` from `at` on and returns where it ends. A loop for what stands last
-    /// in its rule, so that chains of rules cost no calls.
-    fn write_from(
-        &self,
-        nodes: &[Node],
-        mut node: usize,
-        bytes: &mut [u8],
-        mut at: usize,
-    ) -> usize {
-        loop {
-            let rule = match nodes[node].label() {
-                Label::Word(concept) => {
-                    return self
-                        .pieces
-                        .write(place(concept, nodes[node].number()), bytes, at);
-                }
-                Label::Rule(rule) => rule,
-            };
-            let numbers = nodes[node].numbers();
-            let child = |part: u8| match part {
-                0 => node + 1,
-                _ => node + 1 + nodes[node + 1].length(),
-            };
-            let Some((last, first)) = self.rules[rule].split_last() else {
-                return at;
-            };
-            for part in first {
-                at = match *part {
-                    Part::Function { concept, number } => {
-                        self.pieces
-                            .write(place(concept, numbers.of(number)), bytes, at)
-                    }
-                    Part::Child(part) => self.write_from(nodes, child(part), bytes, at),
-                };
-            }
-            match *last {
-                Part::Function { concept, number } => {
-                    return self
-                        .pieces
-                        .write(place(concept, numbers.of(number)), bytes, at);
-                }
-                Part::Child(part) => node = child(part),
-            }
-        }
+    /// All forms, each followed by a space, at `2 · concept + (1 if plural)`.
+    pub(crate) fn forms(&self) -> &[String] {
+        &self.forms
+    }
+
+    /// A concept's form with the space after it.
+    pub(crate) fn form(&self, concept: u32, number: Number) -> &str {
+        &self.forms[place(concept, number)]
     }
 }
 

@@ -163,6 +163,7 @@ impl<'a> HeldOut<'a> {
     }
 
     /// Whether the fact's cell is held out, in either polarity.
+    #[inline]
     pub fn contains(&self, fact: &Fact) -> bool {
         let subject = fact.subject as usize;
         match fact.predicate {

@@ -75,28 +75,25 @@ pub(crate) struct Place<'a> {
 }
 
 impl Pieces {
-    /// The longest piece's bytes.
-    pub(crate) fn longest(&self) -> usize {
-        self.spans
-            .iter()
-            .map(|&(_, length)| length as usize)
-            .max()
-            .unwrap_or(0)
-    }
-
     /// Writes a piece at `at` and returns where it ends. The bytes after it up to [`STRIDE`] are overwritten.
     #[inline]
     pub(crate) fn write(&self, piece: usize, bytes: &mut [u8], at: usize) -> usize {
         let (start, length) = self.spans[piece];
         let (start, length) = (start as usize, length as usize);
-        let copied = length.max(STRIDE);
-        if copied == STRIDE {
-            bytes[at..at + STRIDE].copy_from_slice(&self.bytes[start..start + STRIDE]);
-        } else {
-            bytes[at..at + length].copy_from_slice(&self.bytes[start..start + length]);
+        if length > STRIDE {
+            return write_long(&self.bytes[start..start + length], bytes, at);
         }
+        bytes[at..at + STRIDE].copy_from_slice(&self.bytes[start..start + STRIDE]);
         at + length
     }
+}
+
+/// Apart, so that the usual case is small enough to stand where it is used.
+#[cold]
+fn write_long(piece: &[u8], bytes: &mut [u8], at: usize) -> usize {
+    let end = at + piece.len();
+    bytes[at..end].copy_from_slice(piece);
+    end
 }
 
 #[cfg(test)]
@@ -116,7 +113,7 @@ mod tests {
                     if index > 0 {
                         text.push_ascii(b' ');
                     }
-                    text.append(pieces.longest(), |place| {
+                    text.append(strings[piece].len(), |place| {
                         pieces.write(piece, place.bytes, place.at)
                     });
                 }

@@ -186,11 +186,12 @@ fn validation(world: &World) -> Vec<DocumentRow> {
         let mut texts = [String::new(), String::new()];
         for _ in 0..2 {
             sampler.sentence(&mut rng, &mut draft);
+            let nodes = sampler.nodes(&draft);
             for (side, text) in Side::ALL.into_iter().zip(&mut texts) {
                 if !text.is_empty() {
                     text.push(' ');
                 }
-                world.linearizer(side).tell(&draft.nodes, text);
+                world.linearizer(side).tell(&nodes, text);
             }
         }
         for (side, text) in Side::ALL.into_iter().zip(texts) {

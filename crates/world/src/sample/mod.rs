@@ -2,10 +2,14 @@
 //!
 //! The sampler walks the grammar from the start category. An entity is given the nouns it may denote, a
 //! property the nouns it must be true of; a way of making a category ([`ways`]) that cannot be made true is taken back
-//! and another tried. Nouns are drawn by frequency ([`nouns`]).
+//! and another tried. Nouns are drawn by frequency ([`nouns`]). A [`Draft`] holds the ways taken; [`Sampler::nodes`] spells
+//! out their rules, a [`Printer`] prints them and a [`Teller`] tells them in a language.
 
+mod draft;
 mod nouns;
+mod printer;
 mod property;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod ways;
@@ -16,10 +20,14 @@ use crate::concept::{Concept, ConceptIds};
 use crate::config::RelationClass;
 use crate::derivation::{Node, Numbers};
 use crate::grammar::{Grammar, Number, Symbol};
-use crate::meaning::Fact;
 use crate::ontology::{NounId, Ontology, Relation, TypeId};
+use draft::{Label, Step};
 use nouns::NounTable;
 use ways::{Act, Pair, Slot, Way, Ways};
+
+pub use draft::Draft;
+pub use printer::Printer;
+pub use teller::Teller;
 
 /// Rules within rules beyond which a derivation is given up: a grammar's rules may call for themselves without end.
 const MAX_NESTING: u16 = 200;
@@ -36,6 +44,7 @@ struct Nouns {
 }
 
 impl Nouns {
+    #[inline]
     fn one(noun: NounId) -> Nouns {
         Nouns {
             items: [noun; 4],
@@ -43,6 +52,7 @@ impl Nouns {
         }
     }
 
+    #[inline]
     fn as_slice(&self) -> &[NounId] {
         &self.items[..usize::from(self.len)]
     }
@@ -70,20 +80,6 @@ enum Goal<'a> {
     Among(&'a [NounId]),
 }
 
-/// A sentence under construction, reused from one to the next.
-#[derive(Debug, Default, Clone)]
-pub struct Draft {
-    /// The derivation in prefix order.
-    pub nodes: Vec<Node>,
-    /// What it states.
-    pub facts: Vec<Fact>,
-    /// How many nouns were picked.
-    picks: u32,
-    /// The derivation is given up: it names a masked noun where none may be told, has no end, or a rule failed after a
-    /// noun was picked. Going back behind a pick would make what is told depend on nouns that are not in it.
-    given_up: bool,
-}
-
 /// A sentence on its way: where its choices come from, what it has become, and the nouns that it may not name.
 struct Walk<'w, R> {
     rng: &'w mut R,
@@ -93,36 +89,38 @@ struct Walk<'w, R> {
     nesting: u16,
 }
 
-/// The nouns at the other end of true pairs, noun by noun.
-struct Partners {
-    nouns: Vec<NounId>,
-    /// Where each noun's partners begin, and where the last one's end.
+/// A list of numbers for each noun.
+struct ByNoun {
+    items: Vec<u32>,
+    /// Where each noun's list begins, and where the last one's ends.
     starts: Vec<u32>,
 }
 
-impl Partners {
-    /// From (noun, partner), in any order.
-    fn new(n_nouns: usize, pairs: impl Iterator<Item = (NounId, NounId)>) -> Partners {
-        let mut pairs: Vec<(NounId, NounId)> = pairs.collect();
-        // Stable, so that each noun's partners keep their order.
+impl ByNoun {
+    /// From (noun, item), in any order.
+    fn new(n_nouns: usize, pairs: impl Iterator<Item = (NounId, u32)>) -> ByNoun {
+        let mut pairs: Vec<(NounId, u32)> = pairs.collect();
+        // Stable, so that each noun's items keep their order.
         pairs.sort_by_key(|pair| pair.0);
-        Partners {
+        ByNoun {
             starts: (0..=n_nouns as NounId)
                 .map(|noun| pairs.partition_point(|pair| pair.0 < noun) as u32)
                 .collect(),
-            nouns: pairs.into_iter().map(|pair| pair.1).collect(),
+            items: pairs.into_iter().map(|pair| pair.1).collect(),
         }
     }
 
-    fn of(&self, noun: NounId) -> &[NounId] {
+    #[inline]
+    fn of(&self, noun: NounId) -> &[u32] {
         let noun = noun as usize;
-        &self.nouns[self.starts[noun] as usize..self.starts[noun + 1] as usize]
+        &self.items[self.starts[noun] as usize..self.starts[noun + 1] as usize]
     }
 }
 
 /// One relation's true pairs from one end.
 struct Related {
-    partners: Partners,
+    /// The nouns at the other end.
+    partners: ByNoun,
     /// Nouns of the other end's type, for denials.
     all: Vec<NounId>,
 }
@@ -136,6 +134,8 @@ pub struct Sampler<'a> {
     /// By category, singular and plural.
     ways: Vec<Ways>,
     nouns: NounTable,
+    /// Each noun's values.
+    values: ByNoun,
     /// The attribute of each value.
     attribute_of: Vec<u16>,
     /// By relation: from its subjects to its objects, and the other way.
@@ -153,11 +153,11 @@ impl<'a> Sampler<'a> {
             let swapped = |(subject, object)| (object, subject);
             [
                 Related {
-                    partners: Partners::new(n_nouns, pairs()),
+                    partners: ByNoun::new(n_nouns, pairs()),
                     all: ontology.nouns_of(relation.object).collect(),
                 },
                 Related {
-                    partners: Partners::new(n_nouns, pairs().map(swapped)),
+                    partners: ByNoun::new(n_nouns, pairs().map(swapped)),
                     all: ontology.nouns_of(relation.subject).collect(),
                 },
             ]
@@ -178,15 +178,27 @@ impl<'a> Sampler<'a> {
         let both = |end: fn(&Relation) -> TypeId| {
             [RelationClass::Verb, RelationClass::Adposition].map(|class| applicable(class, end))
         };
+        let mut ways: Vec<Ways> = Vec::new();
+        for category in 0..grammar.categories.len() as u16 {
+            for number in Number::ALL {
+                let first = ways.last().map_or(0, |last| last.first + last.all().len());
+                ways.push(Ways::new(grammar, category, number, first));
+            }
+        }
+        let values = (0..n_nouns as NounId)
+            .zip(&ontology.nouns)
+            .flat_map(|(id, noun)| {
+                let values = noun.values.iter();
+                values.map(move |&value| (id, value))
+            });
         Sampler {
             ontology,
             concepts: ConceptIds::new(ontology, grammar),
             start: grammar.start,
             max_depth,
-            ways: (0..grammar.categories.len() as u16)
-                .flat_map(|category| Number::ALL.map(|number| Ways::new(grammar, category, number)))
-                .collect(),
+            ways,
             nouns: NounTable::new(ontology),
+            values: ByNoun::new(n_nouns, values),
             attribute_of: (0..ontology.n_values())
                 .map(|value| ontology.attribute_of(value) as u16)
                 .collect(),
@@ -208,10 +220,7 @@ impl<'a> Sampler<'a> {
     /// that `masked` marks, or when a rule cannot be made true of the nouns picked so far. From the same state of `rng`
     /// an attempt that succeeds with a mask is the one that succeeds without.
     pub fn attempt<R: Rng>(&self, rng: &mut R, draft: &mut Draft, masked: &[bool]) -> bool {
-        draft.nodes.clear();
-        draft.facts.clear();
-        draft.picks = 0;
-        draft.given_up = false;
+        draft.clear();
         let mut walk = Walk {
             rng,
             draft,
@@ -219,6 +228,41 @@ impl<'a> Sampler<'a> {
             nesting: 0,
         };
         self.statement(&mut walk, self.start)
+    }
+
+    /// The derivation that a draft of this sampler holds, in prefix order.
+    pub fn nodes(&self, draft: &Draft) -> Vec<Node> {
+        let mut nodes = Vec::with_capacity(draft.n_nodes);
+        if !draft.steps.is_empty() {
+            self.push_nodes(&draft.steps, 0, &mut nodes);
+        }
+        nodes
+    }
+
+    /// Appends the nodes of the subtree at `step`.
+    fn push_nodes(&self, steps: &[Step], step: usize, nodes: &mut Vec<Node>) {
+        let number = match steps[step].label() {
+            Label::Word(word) => {
+                let concept = (word / 2) as u32;
+                return nodes.push(Node::word(concept, Number::ALL[word % 2]));
+            }
+            Label::Way(number) => number,
+        };
+        // The last that begins at the number or before: those without ways begin where the next does.
+        let ways = &self.ways[self.ways.partition_point(|ways| ways.first <= number) - 1];
+        let way = ways.way(number - ways.first);
+        let start = nodes.len();
+        nodes.extend_from_slice(&way.nodes);
+        let mut child = step + 1;
+        while child < step + steps[step].length() {
+            self.push_nodes(steps, child, nodes);
+            child += steps[child].length();
+        }
+        let end = nodes.len();
+        for (place, node) in (start..).zip(&mut nodes[start..start + way.nodes.len()]) {
+            node.set_length(end - place);
+        }
+        nodes[start + way.nodes.len() - 1].set_numbers(steps[step].numbers);
     }
 
     /// Tries the category's ways, by share and without repeats, until `attempt` succeeds.
@@ -229,7 +273,7 @@ impl<'a> Sampler<'a> {
         number: Number,
         attempt: impl FnMut(&mut Walk<R>, &Way, Numbers) -> Option<T>,
     ) -> Option<T> {
-        if walk.nesting == MAX_NESTING || walk.draft.nodes.len() > MAX_NODES {
+        if walk.nesting == MAX_NESTING || walk.draft.n_nodes > MAX_NODES {
             walk.draft.given_up = true;
             return None;
         }
@@ -252,19 +296,14 @@ impl<'a> Sampler<'a> {
         loop {
             let way = ways.way(chosen);
             let numbers = way.numbers(walk.rng);
-            let (nodes, facts, picks) = (
-                walk.draft.nodes.len(),
-                walk.draft.facts.len(),
-                walk.draft.picks,
-            );
-            walk.draft.nodes.extend_from_slice(&way.nodes);
+            let before = walk.draft.mark();
+            let place = ways.first + chosen;
+            walk.draft.open(place, way.nodes.len(), numbers);
             if let Some(result) = attempt(walk, way, numbers) {
-                close(&mut walk.draft.nodes, nodes, way.nodes.len(), numbers);
+                walk.draft.close(before);
                 return Some(result);
             }
-            walk.draft.given_up |= walk.draft.picks > picks;
-            walk.draft.nodes.truncate(nodes);
-            walk.draft.facts.truncate(facts);
+            walk.draft.go_back(before);
             if walk.draft.given_up {
                 return None;
             }
@@ -326,6 +365,8 @@ impl<'a> Sampler<'a> {
         (!walk.draft.given_up).then_some(noun)
     }
 
+    /// An entity: a noun, or what a way of a category makes.
+    #[inline]
     fn entity<R: Rng>(
         &self,
         walk: &mut Walk<R>,
@@ -335,12 +376,23 @@ impl<'a> Sampler<'a> {
         depth: u8,
     ) -> Option<Nouns> {
         let number = numbers.of(wanted.number);
-        let Symbol::Category(category) = wanted.symbol else {
-            let noun = self.pick(walk, goal)?;
-            let word = Node::word(self.concepts.id(Concept::Noun(noun)), number);
-            walk.draft.nodes.push(word);
-            return Some(Nouns::one(noun));
-        };
+        if let Symbol::Category(category) = wanted.symbol {
+            return self.phrase(walk, category, number, goal, depth);
+        }
+        let noun = self.pick(walk, goal)?;
+        let concept = self.concepts.id(Concept::Noun(noun));
+        walk.draft.word(concept, number);
+        Some(Nouns::one(noun))
+    }
+
+    fn phrase<R: Rng>(
+        &self,
+        walk: &mut Walk<R>,
+        category: u16,
+        number: Number,
+        goal: Goal,
+        depth: u8,
+    ) -> Option<Nouns> {
         self.choose(walk, category, number, |walk, way, numbers| match way.act {
             Act::Same(slot) => self.entity(walk, slot, numbers, goal, depth),
             Act::Restrict(pair) => {
@@ -360,13 +412,4 @@ impl<'a> Sampler<'a> {
             _ => None,
         })
     }
-}
-
-/// Ends the `n_rules` rule nodes at `at`, one below the other, where `nodes` ends; the last has these numbers.
-fn close(nodes: &mut [Node], at: usize, n_rules: usize, numbers: Numbers) {
-    let end = nodes.len();
-    for (place, node) in (at..).zip(&mut nodes[at..at + n_rules]) {
-        node.set_length(end - place);
-    }
-    nodes[at + n_rules - 1].set_numbers(numbers);
 }

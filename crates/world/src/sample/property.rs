@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 
 use super::{Act, Goal, Nouns, Pair, Sampler, Slot, Walk};
 use crate::concept::Concept;
-use crate::derivation::{Node, Numbers};
+use crate::derivation::Numbers;
 use crate::grammar::{Number, Symbol, WordClass};
 use crate::meaning::{Fact, Predicate};
 use crate::ontology::NounId;
@@ -77,10 +77,10 @@ impl Sampler<'_> {
         positive: bool,
     ) -> Option<()> {
         let (&first, others) = subjects.as_slice().split_first()?;
-        let values = &self.ontology.nouns[first as usize].values;
+        let values = self.values.of(first);
         let start = walk.rng.random_range(0..values.len() as u32) as usize;
-        for offset in 0..values.len() {
-            let own = values[(start + offset) % values.len()];
+        let (before, from) = values.split_at(start);
+        for &own in from.iter().chain(before) {
             let attribute = usize::from(self.attribute_of[own as usize]);
             let value = if positive {
                 own
@@ -101,8 +101,8 @@ impl Sampler<'_> {
                 .iter()
                 .any(|fact| fact.subject == first && fact.predicate == predicate);
             if fits && !said {
-                let word = Node::word(self.concepts.id(Concept::Value(value)), Number::Singular);
-                walk.draft.nodes.push(word);
+                let concept = self.concepts.id(Concept::Value(value));
+                walk.draft.word(concept, Number::Singular);
                 let facts = subjects.as_slice().iter().map(|&subject| Fact {
                     subject,
                     predicate,
@@ -137,11 +137,11 @@ impl Sampler<'_> {
         let start = walk.rng.random_range(0..relations.len() as u32) as usize;
         // Where the candidates are not simply the first noun's partners.
         let (mut common, mut stranger);
-        for offset in 0..relations.len() {
+        let (before, from) = relations.split_at(start);
+        for &relation in from.iter().chain(before) {
             if walk.draft.given_up {
                 return None;
             }
-            let relation = relations[(start + offset) % relations.len()];
             let applies = |&noun: &NounId| applicable[kind(noun)].contains(&relation);
             if !others.iter().all(applies) {
                 continue;
@@ -194,20 +194,17 @@ impl Sampler<'_> {
         depth: u8,
     ) -> bool {
         let [word, entity] = wanted.pair.named;
-        let word = Node::word(
-            self.concepts.id(Concept::Relation(relation)),
-            numbers.of(word.number),
-        );
-        let draft = &mut *walk.draft;
-        let (nodes, facts, picks) = (draft.nodes.len(), draft.facts.len(), draft.picks);
+        let concept = self.concepts.id(Concept::Relation(relation));
+        let number = numbers.of(word.number);
+        let mark = walk.draft.mark();
         if wanted.pair.in_order {
-            draft.nodes.push(word);
+            walk.draft.word(concept, number);
         }
         let objects = self.entity(walk, entity, numbers, goal, depth + 1);
         let draft = &mut *walk.draft;
         if let Some(objects) = objects {
             if !wanted.pair.in_order {
-                draft.nodes.push(word);
+                draft.word(concept, number);
             }
             let before = draft.facts.len();
             for &noun in subjects.as_slice() {
@@ -229,9 +226,7 @@ impl Sampler<'_> {
                 return true;
             }
         }
-        draft.given_up |= draft.picks > picks;
-        draft.nodes.truncate(nodes);
-        draft.facts.truncate(facts);
+        draft.go_back(mark);
         false
     }
 }

@@ -42,7 +42,7 @@ fn noun_phrases_nest_as_deeply_as_the_limit_and_no_deeper() {
         let mut by_depth = [0_u32; 4];
         for _ in 0..20_000 {
             sampler.sentence(&mut rng, &mut draft);
-            let nesting = nesting(&draft.nodes, &grammar);
+            let nesting = nesting(&sampler.nodes(&draft), &grammar);
             assert!(nesting <= usize::from(limit), "{nesting} beyond {limit}");
             by_depth[nesting] += 1;
             assert!(draft.facts.iter().all(|fact| fact.is_true(&ontology)));
@@ -70,7 +70,8 @@ fn attempts_name_no_masked_noun() {
         .map(|noun| noun % 2 == 0)
         .collect();
     let names_masked = |draft: &Draft| {
-        draft.nodes.iter().any(|node| match node.label() {
+        let nodes = sampler.nodes(draft);
+        nodes.iter().any(|node| match node.label() {
             // Nouns are the first concepts.
             Label::Word(concept) => masked.get(concept as usize) == Some(&true),
             Label::Rule(_) => false,
@@ -84,7 +85,7 @@ fn attempts_name_no_masked_noun() {
         let told = sampler.attempt(&mut rng(), &mut barred, &masked);
         assert_eq!(told, drawn && !names_masked(&open));
         if told {
-            assert_eq!((&barred.nodes, &barred.facts), (&open.nodes, &open.facts));
+            assert_eq!((&barred.steps, &barred.facts), (&open.steps, &open.facts));
         }
         n_told[usize::from(told)] += 1;
     }

@@ -29,6 +29,7 @@ pub(super) struct Pair {
 
 impl Pair {
     /// The two as they stand in the rule.
+    #[inline]
     pub fn as_told(&self) -> [Slot; 2] {
         let [a, b] = self.named;
         if self.in_order { [a, b] } else { [b, a] }
@@ -79,6 +80,11 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// Whether the number is one of those of the last rule that are drawn.
+    pub fn is_free(&self, number: NumberTerm) -> bool {
+        matches!(number, NumberTerm::Variable(variable) if self.free >> variable & 1 == 1)
+    }
+
     /// Numbers of the last rule; free ones are singular or plural evenly.
     pub fn numbers<R: Rng>(&self, rng: &mut R) -> Numbers {
         if self.free == 0 {
@@ -91,18 +97,20 @@ impl Way {
 }
 
 /// All ways to make a category in one number.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Ways {
+    /// Number of the first among the ways of all categories.
+    pub first: usize,
     list: Vec<Way>,
     /// Where each way's part of the 32-bit draws ends; the last part ends with them.
     ends: Vec<u32>,
     /// For each of [`GUIDES`] equal parts of the draws, the way that its start falls on.
-    guides: Vec<u8>,
+    guides: [u8; GUIDES],
 }
 
 impl Ways {
-    /// The ways of a category in a number.
-    pub fn new(grammar: &Grammar, category: u16, number: Number) -> Ways {
+    /// The ways of a category in a number; `first`: how many ways there are of categories before it.
+    pub fn new(grammar: &Grammar, category: u16, number: Number, first: usize) -> Ways {
         let mut list = expand(grammar, category, number, &mut vec![category]);
         let whole: f64 = list.iter().map(|way| way.share).sum();
         list.iter_mut().for_each(|way| way.share /= whole);
@@ -115,18 +123,30 @@ impl Ways {
             })
             .collect();
         let of = |draw: u32| ends.iter().filter(|&&end| end <= draw).count();
-        let guides = (0..GUIDES as u32)
-            .map(|guide| of(guide << 26).min(list.len().saturating_sub(1)) as u8)
-            .collect();
-        Ways { list, ends, guides }
+        let guides = std::array::from_fn(|guide| {
+            of((guide as u32) << 26).min(list.len().saturating_sub(1)) as u8
+        });
+        Ways {
+            first,
+            list,
+            ends,
+            guides,
+        }
+    }
+
+    /// All ways, in order.
+    pub fn all(&self) -> &[Way] {
+        &self.list
     }
 
     /// A way by its number.
+    #[inline]
     pub fn way(&self, index: usize) -> &Way {
         &self.list[index]
     }
 
     /// Draws a way by its share; `None` where there is none. A single way draws nothing.
+    #[inline]
     pub fn draw<R: Rng>(&self, rng: &mut R) -> Option<usize> {
         let last = self.list.len().checked_sub(1)?;
         if last == 0 {
@@ -277,7 +297,7 @@ mod tests {
             .iter()
             .position(|category| category.name == name)
             .unwrap();
-        let ways = Ways::new(&grammar, category as u16, number);
+        let ways = Ways::new(&grammar, category as u16, number, 0);
         (grammar, ways)
     }
 
@@ -370,7 +390,7 @@ mod tests {
                       rule p 3 P[t] = Adjective[t] : 1\n\
                       rule v 1 P[t] = very P[t] : 2\n";
         let grammar = Grammar::parse(source).unwrap();
-        let ways = Ways::new(&grammar, 2, Number::Singular);
+        let ways = Ways::new(&grammar, 2, Number::Singular, 0);
         assert_eq!(ways.list.len(), 2);
         assert!((ways.list[1].share - 0.25).abs() < 1e-12);
         assert_eq!(
