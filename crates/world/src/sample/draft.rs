@@ -124,7 +124,7 @@ impl Draft {
     #[inline]
     pub(super) fn word(&mut self, concept: u32, number: Number) {
         self.steps.push(Step {
-            label: WORD | 2 * concept | u32::from(number == Number::Plural),
+            label: WORD | (2 * concept) | u32::from(number == Number::Plural),
             numbers: Numbers::default(),
             length: 1,
         });
