@@ -32,8 +32,8 @@ test: ## check the format, lint (warnings denied), run all tests
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	$(CARGO) test --release --locked --workspace
 
-doc: ## the API's documentation, warnings denied
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
+doc: ## the documentation of all items, private ones too, warnings denied
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --release --locked --workspace --no-deps --document-private-items
 
 bench: ## benchmarks of every crate that has some
 	$(CARGO) bench --locked --workspace --benches

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds model-train and transfer-eval with CUDA into .cuda/bin, on a machine that needs neither GPU nor driver nor root, and
-# beside them what tests/gpu.sh needs.
+# beside them what a study and tests/gpu.sh need.
 #
 # The toolkit comes as Python packages, pinned to 13.0: PTX of a newer nvcc is refused by drivers of the 580 series. The
 # driver's and cuBLAS' libraries are not needed to build; stand-ins that export the names which cudarc declares take their

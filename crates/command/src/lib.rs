@@ -1,7 +1,7 @@
 //! What every command line of the lab shares, so that the five binaries look and behave alike.
 //!
 //! In reading order: [`StageFlags`] (the flags every stage has), [`run`] (logging, threads, signals, one-line
-//! errors, exit codes), [`error_at`] (a place in a text), [`check_interrupt`], [`Progress`], [`Table`] and [`print`] (what
+//! errors, exit codes), [`error_at`] (a place in a text), [`check_interrupt`], [`Progress`], [`Table`] and [`fn@print`] (what
 //! goes to stdout), [`parse`] (clap with `--completions` and `--man`).
 //!
 //! Stdout carries results only; progress, logs and errors go to stderr. This crate knows no files and no models.

@@ -1,7 +1,7 @@
 //! The random words that a document is drawn from.
 //!
 //! Word 0 of its stream tells how many sentences it has; then each attempt at a sentence has a stretch of words of its
-//! own. Stretches lie close together, since the generator makes [`BLOCK`]s of words several at a time. The rare attempt
+//! own. Stretches lie close together, since the generator makes blocks of words several at a time. The rare attempt
 //! that needs more goes on far out in the stream, at a place of its own as well.
 
 use std::convert::Infallible;

@@ -7,7 +7,7 @@
 //! In reading order: [`statement`] (what is said), [`build`] (as a derivation), [`material`] (the world, indexed; telling and
 //! judging), [`context`] (sentences about a noun), [`alternatives`] (items of two alternatives, drawn evenly),
 //! the stages [`grammar`], [`types`], [`knowledge`], [`lexical`], the [`ladder`], [`realised`] (what the clozes lack), and
-//! [`blimp`] (for other people's scorers).
+//! [`mod@blimp`] (for other people's scorers).
 //!
 //! Conditions: `majority`, A about any noun; `minority`, B about unmasked nouns; `masked`, B about masked nouns
 //! among unmasked ones; `identical`, the same where some B-form of the lemma equals its A-form. No B sentence

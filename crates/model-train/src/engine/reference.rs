@@ -92,7 +92,7 @@ impl Reference {
         Ok(self.parameters.dim(0)?)
     }
 
-    /// Each model's sum of −ln P(target) over its targets that count: [r]. Models with fewer or shorter rows than others
+    /// Each model's sum of −ln P(target) over its targets that count: `[r]`. Models with fewer or shorter rows than others
     /// get padding, whose targets do not count.
     fn sum_nats(&self, rows: &[Rows]) -> Result<Tensor> {
         let models = self.models()?;
@@ -138,7 +138,7 @@ impl Reference {
         Ok(sums.into_iter().map(f64::from).collect())
     }
 
-    /// Each model's mean loss [r], and its gradient [r, p].
+    /// Each model's mean loss `[r]`, and its gradient `[r, p]`.
     fn flat_gradient(&self, rows: &[Rows]) -> Result<(Tensor, Tensor)> {
         let shares: Vec<f32> = rows
             .iter()

@@ -5,7 +5,7 @@ use crate::config::OntologyConfig;
 
 /// Leaf types of a world.
 const MOST_LEAVES: u64 = 1000;
-/// Levels of the type tree below its root: with [`MOST_LEAVES`] on each, every node has a [`TypeId`].
+/// Levels of the type tree below its root: with [`MOST_LEAVES`] on each, every node has a [`TypeId`](super::TypeId).
 const MOST_LEVELS: usize = 64;
 /// Attributes, and likewise relations: each has an index of 16 bits.
 const MOST_INDICES: u64 = 65_536;

@@ -1,6 +1,6 @@
 //! Recognising: from words back to derivations, for text that the lab told and for text that a model made.
 //!
-//! [`cfg`] turns the typed grammar and a language's order into a context-free grammar over word classes
+//! [`mod@cfg`] turns the typed grammar and a language's order into a context-free grammar over word classes
 //! with number; [`chart`] fills a CKY chart of bit masks. Types play no part in parsing: a sentence that
 //! breaks them is still grammatical, and its [`Verdict`] counts what it breaks.
 
