@@ -101,24 +101,6 @@ pub fn remove(path: &Path) -> Result<()> {
     removed.with_context(|| path.display().to_string())
 }
 
-/// Bytes of all files below a path.
-///
-/// # Errors
-/// What the system says.
-pub fn bytes(directory: &Path) -> Result<u64> {
-    let mut total = 0;
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        total += if metadata.is_dir() {
-            bytes(&entry.path())?
-        } else {
-            metadata.len()
-        };
-    }
-    Ok(total)
-}
-
 /// Makes manifests say again what lies in their directories, so that parsers see a changed file: the entry of
 /// `changed`, a file of `roles[0]`, then the fingerprints by which later directories name earlier ones.
 /// `roles` are names of sibling directories under `root` that are their own roles (`lang`, `tok`, `model`, `eval`).

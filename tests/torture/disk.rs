@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use command::Table;
-use end_to_end::directory::{bytes, require_nothing_beside, require_one_of};
+use end_to_end::directory::{require_nothing_beside, require_one_of};
 use end_to_end::process::{Ended, Program, words};
 
 use crate::subject::{Bench, Subject};
@@ -71,16 +71,11 @@ pub fn torture(bench: &Bench, number: u64) -> Result<Table> {
     for subject in &bench.subjects {
         let mut refused = 0;
         let mut enough = 0;
-        let older = size_on_disk(bytes(
-            &bench
-                .program
-                .directory
-                .join("older")
-                .join(subject.kind.name()),
-        )?);
-        let new = size_on_disk(bytes(&bench.program.directory.join(subject.kind.name()))?);
+        let directory = &bench.program.directory;
+        let older = size_on_disk(&directory.join("older").join(subject.kind.name()))?;
+        let new = size_on_disk(&directory.join(subject.kind.name()))?;
         for turn in 0..sizes {
-            let kib = (older + 2 * new * (turn + 1) / sizes) / 1024;
+            let kib = (older + PAGE + 2 * new * turn / sizes) / 1024;
             let full = one_disk(
                 bench,
                 subject,
@@ -123,9 +118,22 @@ pub fn torture(bench: &Bench, number: u64) -> Result<Table> {
     Ok(table)
 }
 
-/// Files take whole pages.
-fn size_on_disk(bytes: u64) -> u64 {
-    bytes * 5 / 4 + 64 * 1024
+/// What a file takes on such a disk is a multiple of this.
+const PAGE: u64 = 4096;
+
+/// Bytes that the files of a directory take on such a disk.
+fn size_on_disk(directory: &Path) -> Result<u64> {
+    let mut size = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        size += if metadata.is_dir() {
+            size_on_disk(&entry.path())?
+        } else {
+            metadata.len().next_multiple_of(PAGE)
+        };
+    }
+    Ok(size)
 }
 
 /// One run on one disk; whether it was too small.

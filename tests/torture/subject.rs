@@ -16,7 +16,7 @@ struct Recipe {
     command: &'static str,
     /// Another configuration, whose output is replaced by force.
     older: &'static str,
-    /// `--resume` is a flag of it (a report takes up its own leavings without one).
+    /// As in [`Subject`].
     resumes: bool,
 }
 
@@ -60,7 +60,8 @@ pub struct Subject {
     /// Its name on the command line of torture.
     pub name: &'static str,
     arguments: Vec<String>,
-    resumes: bool,
+    /// `--resume` is a flag of it; else it takes a finished output for done without one.
+    pub resumes: bool,
     /// Hashes of an undisturbed output.
     pub reference: Tree,
     /// Hashes of the older output.

@@ -20,6 +20,12 @@ pub(super) fn begin(
 ) -> Result<Begin> {
     // Without a half-done swap to mend, an existing OUT is judged before anything is touched.
     if !durable::exists(&places.replaced)? && judge_existing(places, &manifest, force, resume)? {
+        // What cannot be taken away is in nobody's way either.
+        if durable::exists(&places.partial)?
+            && let Ok(lock) = take_lock(places)
+        {
+            sweep(places, lock);
+        }
         return Ok(Begin::AlreadyDone);
     }
     let parent = durable::parent(&places.out);
@@ -29,9 +35,16 @@ pub(super) fn begin(
         return begin(places, manifest, force, resume);
     };
     let judged = judge_existing(places, &manifest, force, resume);
-    if !matches!(judged, Ok(false)) {
-        leave(places, lock);
-        return judged.map(|_| Begin::AlreadyDone);
+    match judged {
+        Ok(false) => {}
+        Ok(true) => {
+            sweep(places, lock);
+            return Ok(Begin::AlreadyDone);
+        }
+        Err(error) => {
+            leave(places, lock);
+            return Err(error);
+        }
     }
     // A kill after the manifest was written, perhaps after the working state was dropped.
     let whole = resume && is_same(&places.partial, &manifest, true).is_ok();
@@ -185,6 +198,15 @@ fn is_file_at(file: &File, path: &Path) -> Result<bool> {
 #[cfg(not(unix))]
 fn is_file_at(_: &File, path: &Path) -> Result<bool> {
     durable::exists(path)
+}
+
+/// Gives up the lock beside an output that is done. Deletes what nobody can go on with: a process killed before it had
+/// written what its partial output belongs to.
+fn sweep(places: &Places, lock: File) {
+    if read_identity(&places.partial).is_none() {
+        clear(&places.partial).ok();
+    }
+    leave(places, lock);
 }
 
 /// Gives up the lock, and the directory where nothing else is in it.

@@ -341,6 +341,35 @@ fn resume_is_done_where_the_output_is_whole() {
     }
 }
 
+/// A kill before it is noted what the partial output belongs to, beside an output that is done: nobody can go on with
+/// it, and it goes. What belongs to something stays, and so does what no stage made.
+#[test]
+fn leavings_beside_a_done_output_go() {
+    let bench = Bench::new();
+    bench.published("lang", "", &json!(1));
+    let done = |flags: &str| {
+        let begin = bench.begin("lang", flags, &json!(1));
+        assert!(matches!(begin, Ok(Begin::AlreadyDone)), "{flags}");
+        bench.at("lang.partial").exists()
+    };
+    for flags in ["resume", "resume force"] {
+        std::fs::create_dir(bench.at("lang.partial")).unwrap();
+        assert!(!done(flags), "killed before the lock");
+        std::fs::create_dir(bench.at("lang.partial")).unwrap();
+        std::fs::write(bench.at("lang.partial/lock"), "").unwrap();
+        std::fs::write(bench.at("lang.partial/shard"), "1").unwrap();
+        assert!(!done(flags), "killed while older leavings were deleted");
+    }
+    drop(bench.begun("lang", "force", &json!(2)));
+    assert!(done("resume"));
+    assert!(bench.at("lang.partial/configuration.json").exists());
+    std::fs::remove_dir_all(bench.at("lang.partial")).unwrap();
+    std::fs::create_dir(bench.at("lang.partial")).unwrap();
+    std::fs::write(bench.at("lang.partial/thesis.txt"), "somebody's").unwrap();
+    assert!(done("resume"));
+    assert!(bench.at("lang.partial/thesis.txt").exists());
+}
+
 /// A kill after the manifest, before the rename: `--resume` publishes what is whole.
 #[test]
 fn killed_before_the_rename() {

@@ -18,17 +18,27 @@ pub fn quote(word: &str) -> String {
     quoted.replace('$', "$$")
 }
 
+/// What a plan's runs end with: the target that builds them alone, where they have a world seed, and their last artifacts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Goal {
+    /// The target's name, `seed-7`.
+    pub target: Option<String>,
+    /// Names of the artifacts.
+    pub artifacts: Vec<String>,
+}
+
 /// The Makefile's text. `binaries`: the directory that holds the stages' binaries.
 ///
 /// Prerequisites are order-only: a name says what an artifact holds, so only whether it exists counts, never which file
 /// is newer.
-pub fn makefile(study: &str, artifacts: &[Artifact], wanted: &[String], binaries: &str) -> String {
+pub fn makefile(study: &str, artifacts: &[Artifact], goals: &[Goal], binaries: &str) -> String {
     let mut text = format!(
         "\
 # The study \"{study}\", written by `study plan`: plan again rather than edit it.
 #
 #   make -jN           build what is missing, N artifacts at once
 #   make -k -jN        the same, going past failed runs
+#   make -jN seed-S    only the runs of world seed S: make builds a stage of all its runs before the next one
 #   make -jN THREADS=T T threads per artifact (default: the machine's cores / N)
 #   make DEVICE=cuda   models on a GPU
 #   make QUIET=--quiet without progress; each artifact's log is logs/NAME.log either way
@@ -47,10 +57,27 @@ THREADS ?= $(shell threads=$$(( $(CORES) / $(JOBS) )); echo $$(( threads > 0 ? t
 all:",
         bin = binaries.replace('$', "$$").replace('#', "\\#"),
     );
-    for name in wanted {
-        let _ = write!(text, " \\\n  artifacts/{name}/manifest.json");
+    let (targets, alone): (Vec<&Goal>, Vec<&Goal>) =
+        goals.iter().partition(|goal| goal.target.is_some());
+    let list = |text: &mut String, goal: &Goal| {
+        for name in &goal.artifacts {
+            let _ = write!(text, " \\\n  artifacts/{name}/manifest.json");
+        }
+    };
+    let names: Vec<&str> = targets
+        .iter()
+        .filter_map(|goal| goal.target.as_deref())
+        .collect();
+    for name in &names {
+        let _ = write!(text, " {name}");
     }
+    alone.iter().for_each(|goal| list(&mut text, goal));
     text.push('\n');
+    for (name, goal) in names.iter().zip(&targets) {
+        let _ = write!(text, "\n.PHONY: {name}\n{name}:");
+        list(&mut text, goal);
+        text.push('\n');
+    }
     for artifact in artifacts {
         let inputs: String = artifact
             .inputs
@@ -94,9 +121,20 @@ mod tests {
             inputs: vec!["lang-0".into()],
             arguments: vec!["--regime".into(), "alpha=0.3".into()],
         };
-        let text = makefile("s", &[lang, tok], &["tok-1".into()], "/a $b/bin");
+        let goals = [
+            Goal {
+                target: None,
+                artifacts: vec!["tok-1".into()],
+            },
+            Goal {
+                target: Some("seed-7".into()),
+                artifacts: vec!["tok-2".into()],
+            },
+        ];
+        let text = makefile("s", &[lang, tok], &goals, "/a $b/bin");
         assert!(text.contains("BIN ?= /a $$b/bin\n"));
-        assert!(text.contains("all: \\\n  artifacts/tok-1/manifest.json\n"));
+        assert!(text.contains("\nall: seed-7 \\\n  artifacts/tok-1/manifest.json\n"));
+        assert!(text.contains("\nseed-7: \\\n  artifacts/tok-2/manifest.json\n"));
         assert!(
             text.contains("\nartifacts/tok-1/manifest.json: | artifacts/lang-0/manifest.json\n")
         );

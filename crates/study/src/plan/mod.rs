@@ -12,13 +12,13 @@ pub mod make;
 pub mod runs;
 pub mod slurm;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::artifact::{Artifacts, Stage};
-use crate::grid::Study;
+use crate::grid::{Run, Study};
 use crate::knobs::Scope;
 use crate::world_file::WorldFiles;
 
@@ -64,21 +64,12 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
     let text = std::fs::read(study_path)
         .with_context(|| format!("{}: cannot read the study", study_path.display()))?;
     write_if_changed(&out.join("study.toml"), &text)?;
-    let mut seen = BTreeSet::new();
-    let last = artifacts
-        .of_run
-        .iter()
-        .filter_map(|names| names.values().last());
-    let wanted: Vec<String> = last
-        .filter(|name| seen.insert(name.as_str()))
-        .cloned()
-        .collect();
     let binaries = std::path::absolute(binaries)
         .with_context(|| format!("{}: no directory", binaries.display()))?;
     let makefile = make::makefile(
         &study.name,
         &artifacts.list,
-        &wanted,
+        &goals(&runs, &artifacts.of_run),
         &binaries.to_string_lossy(),
     );
     write_if_changed(&out.join("Makefile"), makefile.as_bytes())?;
@@ -139,6 +130,28 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
         stages: stages.collect(),
         unused,
     })
+}
+
+/// The last artifact of each run, once, by world seed.
+fn goals(runs: &[Run], artifacts: &[BTreeMap<Stage, String>]) -> Vec<make::Goal> {
+    let mut goals: Vec<make::Goal> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (run, artifacts) in runs.iter().zip(artifacts) {
+        let Some(last) = artifacts.values().last().filter(|&name| seen.insert(name)) else {
+            continue;
+        };
+        let seed = run.settings.get(&(Scope::Lang, "world_seed".to_owned()));
+        let target = seed.map(|seed| format!("seed-{seed}"));
+        let goal = match goals.iter_mut().find(|goal| goal.target == target) {
+            Some(goal) => goal,
+            None => goals.push_mut(make::Goal {
+                target,
+                ..Default::default()
+            }),
+        };
+        goal.artifacts.push(last.clone());
+    }
+    goals
 }
 
 /// Writes `bytes` unless the file holds them, so that planning again changes no file's time.
