@@ -186,6 +186,20 @@ fn few_seeds_and_missing_runs_decide_nothing() {
         ..more.clone()
     });
     assert_eq!(reason(&lacking), "1 of 19 runs: eval-18 not built");
+    // Seeds of which nothing is there, by their numbers.
+    let not_built = |seed| Made {
+        missing: Some("eval-n not built"),
+        ..made(seed, 128, 0.5)
+    };
+    let parts = [
+        lacking.clone(),
+        vec![not_built(7), not_built(8), not_built(8)],
+    ]
+    .concat();
+    assert_eq!(
+        reason(&parts),
+        "4 of 22 runs: all of world seeds 7, 8; eval-18 not built"
+    );
     // Finished, with masked concepts, but not measured.
     lacking[18] = Made {
         mrr: None,

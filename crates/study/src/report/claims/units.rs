@@ -40,21 +40,41 @@ pub(super) fn missing(data: &Data) -> Option<String> {
         let lacks = outcome.is_none() && !data.concepts_of(index).is_empty();
         lacks.then(|| format!("{} has no masked MRR at its last checkpoint", run.run))
     };
-    let missing: Vec<String> = main().filter_map(why).collect();
-    if missing.is_empty() {
+    // A seed of which no run is there is named by itself, whatever the names of its runs.
+    let mut begun: BTreeMap<String, bool> = BTreeMap::new();
+    for (_, run) in main() {
+        *begun.entry(run.world_seed()).or_default() |= run.missing.is_none();
+    }
+    let is_begun = |run: &RunRecord| begun.get(&run.world_seed()) != Some(&false);
+    let n_missing = main().filter(|&run| why(run).is_some()).count();
+    if n_missing == 0 {
         return None;
     }
+    let mut named: Vec<String> = main()
+        .filter(|(_, run)| is_begun(run))
+        .filter_map(why)
+        .collect();
     const SHOWN: usize = 5;
-    let more = if missing.len() > SHOWN {
-        format!(" and {} more", missing.len() - SHOWN)
-    } else {
-        String::new()
-    };
+    if named.len() > SHOWN {
+        let more = format!("{} more", named.len() - SHOWN);
+        named.truncate(SHOWN);
+        named.push(more);
+    }
+    let absent: Vec<&str> = begun
+        .iter()
+        .filter_map(|(seed, &begun)| (!begun).then_some(seed.as_str()))
+        .collect();
+    if !absent.is_empty() {
+        let plural = if absent.len() > 1 { "s" } else { "" };
+        named.insert(
+            0,
+            format!("all of world seed{plural} {}", absent.join(", ")),
+        );
+    }
     Some(format!(
-        "{} of {} runs: {}{more}",
-        missing.len(),
+        "{n_missing} of {} runs: {}",
         main().count(),
-        missing[..missing.len().min(SHOWN)].join("; ")
+        named.join("; ")
     ))
 }
 
