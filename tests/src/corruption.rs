@@ -219,7 +219,7 @@ fn judge(case: &Case, fits: bool, ended: &Ended, same: bool) -> Result<Verdict> 
             Ok(Verdict::Other)
         }
         Some(1) => {
-            let line = ended.error_line()?;
+            let line = error_beside_warnings(ended)?;
             ensure!(
                 line.len() < 2000,
                 "an error of {} bytes: {}…",
@@ -232,6 +232,18 @@ fn judge(case: &Case, fits: bool, ended: &Ended, same: bool) -> Result<Verdict> 
         }
         _ => anyhow::bail!("{}: {}", ended.how(), first_lines(&ended.stderr)),
     }
+}
+
+/// The one line of an error; what was read up to there may have been warned of.
+fn error_beside_warnings(ended: &Ended) -> Result<String> {
+    let lines = ended.lines().into_iter();
+    let stderr = lines.filter(|line| !line.starts_with(" WARN "));
+    let stderr = stderr.collect::<Vec<_>>().join("\n");
+    let ended = Ended {
+        stderr,
+        ..ended.clone()
+    };
+    Ok(ended.error_line()?.to_owned())
 }
 
 fn first_lines(text: &str) -> String {

@@ -101,8 +101,9 @@ fn filter(flags: &StageFlags) -> Result<EnvFilter> {
 
 fn default_filter(flags: &StageFlags) -> String {
     let (libraries, ours) = match (flags.quiet, flags.verbose) {
-        (true, _) => ("warn", "warn"),
-        (false, 0) => ("warn", "info"),
+        // Their warnings are about what we then refuse or put right ourselves.
+        (true, _) => ("error", "warn"),
+        (false, 0) => ("error", "info"),
         (false, 1) => ("warn", "debug"),
         (false, _) => ("debug", "trace"),
     };
@@ -110,13 +111,16 @@ fn default_filter(flags: &StageFlags) -> String {
     format!("{libraries},{}", ours.join(","))
 }
 
+/// Letters of a cause that are told; damaged files can make libraries quote them at any length.
+const MOST_TOLD: usize = 1000;
+
 /// An error and its causes as one line: joined by `: `, line breaks flattened, a cause that the text before it already
-/// ends with left out.
+/// ends with left out, and the middle of one that is very long.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = shortened(text.split_whitespace().collect::<Vec<_>>().join(" "));
         if line.is_empty() {
             line = text;
         } else if !text.is_empty() && !line.ends_with(&text) {
@@ -125,6 +129,17 @@ pub fn one_line(error: &anyhow::Error) -> String {
         }
     }
     line
+}
+
+/// The text, or its beginning and end.
+fn shortened(text: String) -> String {
+    let half = MOST_TOLD / 2;
+    let start = text.char_indices().nth(half).map(|(at, _)| at);
+    let end = text.char_indices().nth_back(half - 1).map(|(at, _)| at);
+    match (start, end) {
+        (Some(start), Some(end)) if start < end => format!("{} … {}", &text[..start], &text[end..]),
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +153,16 @@ mod tests {
         assert_eq!(lines, [1, 1, 1, 2, 2]);
         let error = error_at(Path::new("a.toml"), "†\nb", Some(4), "no\nsuch key");
         assert_eq!(error.to_string(), "a.toml: line 2: no such key");
+    }
+
+    /// 1,000 letters are told, of 1,001 the first and the last 500.
+    #[test]
+    fn a_long_cause_keeps_its_beginning_and_end() {
+        let whole = format!("{}{}", "†".repeat(500), "b".repeat(500));
+        assert_eq!(one_line(&anyhow::anyhow!(whole.clone())), whole);
+        let longer = whole.replacen('b', "cb", 1);
+        let told = format!("{} … {}", "†".repeat(500), "b".repeat(500));
+        assert_eq!(one_line(&anyhow::anyhow!(longer)), told);
     }
 
     #[test]
@@ -160,8 +185,8 @@ mod tests {
             verbose,
             ..StageFlags::default()
         };
-        assert!(default_filter(&flags(true, 2)).starts_with("warn,command=warn"));
-        assert!(default_filter(&flags(false, 0)).starts_with("warn,command=info"));
+        assert!(default_filter(&flags(true, 2)).starts_with("error,command=warn"));
+        assert!(default_filter(&flags(false, 0)).starts_with("error,command=info"));
         assert!(default_filter(&flags(false, 1)).contains("lang_gen=debug"));
         assert!(default_filter(&flags(false, 3)).starts_with("debug,command=trace"));
         for quiet in [true, false] {

@@ -62,7 +62,8 @@ pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
         resolved.corpus_seed,
         &output.path("validation.parquet"),
     )?;
-    let probes = probes::probes(&world, resolved.corpus_seed)?;
+    let probes = probes::probes(&world, resolved.corpus_seed)
+        .with_context(|| format!("{}, {}", resolved.source, resolved.grammar_path.display()))?;
     write_rows(&output.path("probes.parquet"), &probes)?;
     let clozes = realised::clozes(&world, &probes);
     let mut measured = measured(&world, &counts, &validation, probes.len());

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::tokenizer::{PAD, SEP};
 
+/// Token ids that a model may have.
+pub(crate) const MOST_TOKENS: usize = 1 << 24;
+
 /// The dimensions of a Llama-style decoder with tied embeddings (Touvron et al. 2023).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,7 +117,7 @@ impl ModelConfig {
                 return refuse(format!("{name} is {value}; expected 1 to 2^20"));
             }
         }
-        if self.vocab_size < 3 || self.vocab_size > 1 << 24 {
+        if self.vocab_size < 3 || self.vocab_size > MOST_TOKENS {
             let found = self.vocab_size;
             return refuse(format!("vocab_size is {found}; expected 3 to 2^24"));
         }

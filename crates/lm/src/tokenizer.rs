@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::config::MOST_TOKENS;
 use crate::error::{Error, Result, at};
 use crate::split_ids::TWIN_MARK;
 
@@ -16,6 +17,15 @@ pub const PAD: u32 = 1;
 pub const UNK: u32 = 2;
 /// The special tokens in the order of their ids.
 pub const SPECIAL_TOKENS: [&str; 3] = ["<sep>", "<pad>", "<unk>"];
+
+/// Reads the text of a `tokenizer.json`, whatever it holds.
+///
+/// # Errors
+/// What the library says of it, also where that panics.
+pub fn parse(text: &str) -> std::result::Result<tokenizers::Tokenizer, String> {
+    command::guarded(|| tokenizers::Tokenizer::from_bytes(text.as_bytes()))?
+        .map_err(|error| error.to_string())
+}
 
 /// A loaded tokenizer.
 #[derive(Debug, Clone)]
@@ -30,7 +40,7 @@ impl Tokenizer {
     /// Reads `tokenizer.json` and checks its special tokens.
     pub fn load(path: &Path) -> Result<Tokenizer> {
         let json = at(path, std::fs::read_to_string(path))?;
-        let inner = tokenizers::Tokenizer::from_bytes(json.as_bytes())
+        let inner = parse(&json)
             .map_err(|error| Error::file(path, format!("not a tokenizer.json: {error}")))?;
         for (id, token) in (0..).zip(SPECIAL_TOKENS) {
             match inner.token_to_id(token) {
@@ -45,6 +55,13 @@ impl Tokenizer {
                     ));
                 }
             }
+        }
+        let largest = inner.get_vocab(true).into_values().max();
+        if let Some(largest) = largest.filter(|&id| id as usize >= MOST_TOKENS) {
+            return Err(Error::file(
+                path,
+                format!("a token has id {largest}; expected ids below 2^24"),
+            ));
         }
         let twin_shift = twin_shift(path, &inner)?;
         Ok(Tokenizer {
@@ -129,4 +146,43 @@ fn twin_shift(path: &Path, tokenizer: &tokenizers::Tokenizer) -> Result<Option<u
         ));
     }
     Ok(Some(first.len() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../tests/samples/format-1/tok/tokenizer.json");
+
+    /// The library panics at a misspelt word within its decoder, and takes any number for an id.
+    #[test]
+    fn what_the_library_takes_badly_is_refused_with_the_files_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokenizer.json");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Tokenizer::load(&path).map_err(|error| error.to_string())
+        };
+        assert!(load(SAMPLE).is_ok());
+        let decoder = SAMPLE.find("\"decoder\"").unwrap();
+        let (before, after) = SAMPLE.split_at(decoder);
+        let misspelt = format!("{before}{}", after.replacen("true", "tzue", 1));
+        let error = load(&misspelt).unwrap_err();
+        assert!(
+            error.contains("tokenizer.json: not a tokenizer.json: "),
+            "{error}"
+        );
+        let mut absurd: serde_json::Value = serde_json::from_str(SAMPLE).unwrap();
+        let vocabulary = absurd["model"]["vocab"].as_object_mut().unwrap();
+        let (_, last) = vocabulary
+            .iter_mut()
+            .max_by_key(|(_, id)| id.as_u64())
+            .unwrap();
+        *last = 4_294_967_295_u32.into();
+        let error = load(&absurd.to_string()).unwrap_err();
+        assert!(
+            error.ends_with("tokenizer.json: a token has id 4294967295; expected ids below 2^24"),
+            "{error}"
+        );
+    }
 }

@@ -199,14 +199,48 @@ fn parse(bytes: Bytes) -> Result<Text> {
             occurrences: number(&bytes, counts_at + 8 * index),
         })
         .collect();
-    Ok(Text {
+    let text = Text {
         bytes,
         width,
         documents,
         occurrences,
         characters,
         words,
-    })
+    };
+    check(&text)?;
+    Ok(text)
+}
+
+/// Checks what a fitting checksum does not: that documents, words and counts are of one text.
+fn check(text: &Text) -> Result<()> {
+    let mut end = 0;
+    for index in 0..text.documents {
+        let document = text.document(index);
+        ensure!(
+            document.start == end && document.end >= end && document.end <= text.occurrences,
+            "document {index} ends at word {}",
+            document.end
+        );
+        end = document.end;
+    }
+    ensure!(end == text.occurrences, "documents of {end} words");
+    let mut counts = vec![0_u64; text.words.len()];
+    for occurrence in 0..text.occurrences {
+        let word = text.word(occurrence) as usize;
+        let count = counts.get_mut(word);
+        *count.with_context(|| format!("word {word} of {}", text.words.len()))? += 1;
+    }
+    let spelt = |(word, &count): (&Word, &u64)| {
+        (word.occurrences == count).then_some(u64::from(word.characters) * count)
+    };
+    let letters: Option<u64> = text.words.iter().zip(&counts).map(spelt).sum();
+    let letters = letters.context("words that occur otherwise than it says")?;
+    ensure!(
+        text.characters >= letters && text.characters - letters <= text.occurrences,
+        "{} characters of {letters} letters",
+        text.characters
+    );
+    Ok(())
 }
 
 /// BLAKE3 of everything behind the checksum.

@@ -24,7 +24,7 @@ pub fn require_absent(lexicon: &Lexicon, counts: &LanguageCounts, lang: &Path) -
         let found = counts.count(Language::Minority, &row.form);
         if found > 0 {
             bail!(
-                "{}: expected no masked form in minority training text, found {:?} (concept {}) {found} times; `lang-gen audit` shows where, lang-gen makes LANG anew",
+                "{}: expected no masked form of lexicon.parquet in minority training text, found {:?} (concept {}) {found} times; `lang-gen audit` shows where, lang-gen makes LANG anew",
                 lang.display(),
                 row.form,
                 row.concept

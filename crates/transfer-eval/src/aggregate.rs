@@ -119,19 +119,10 @@ pub fn metrics(
         };
         metrics.extend(evidence.metrics(step, &rows)?);
     }
-    let rest = [
-        documents.next_step()?,
-        samples.next_step()?,
-        continuations.next_step()?,
-        alignment.next_step()?,
-    ];
-    if let Some(step) = rest.into_iter().flatten().next() {
-        let path = locate(ScoreRow::FILE)?;
-        bail!(
-            "{}: no scores of step {step}, which other files of the directory have",
-            path.display()
-        );
-    }
+    documents.require_end()?;
+    samples.require_end()?;
+    continuations.require_end()?;
+    alignment.require_end()?;
     let onsets = onset::rows(&metrics);
     metrics.extend(onsets);
     Ok(metrics)
@@ -157,9 +148,11 @@ pub fn compare(again: &[MetricRow], file: &[MetricRow]) -> Result<usize> {
                 condition,
                 ..
             } = file;
-            let (now, then) = (again.value, file.value);
+            let said =
+                |value: Option<f64>| value.map_or("null".to_owned(), |value| value.to_string());
+            let (now, then) = (said(again.value), said(file.value));
             bail!(
-                "metrics.parquet: step {step} {stage} {metric} {condition}: has {then:?}, computed again from {SOURCES} {now:?}"
+                "metrics.parquet: step {step} {stage} {metric} {condition}: has {then}, computed again from {SOURCES} {now}"
             )
         }
         None => Ok(found),
@@ -194,6 +187,18 @@ impl<R: Table> Steps<R> {
             }
         }
         Ok(self.waiting.as_slice().first().map(self.step))
+    }
+
+    /// Refuses rows of a step that has no scores.
+    fn require_end(&mut self) -> Result<()> {
+        match self.next_step()? {
+            None => Ok(()),
+            Some(step) => bail!(
+                "{}: has rows of step {step}, of which {} has none",
+                self.path.display(),
+                ScoreRow::FILE
+            ),
+        }
     }
 
     /// The next rows as long as they are of this step.

@@ -298,9 +298,10 @@ fn prepare(places: &Places, manifest: &Manifest, resume: bool) -> Result<bool> {
 
 /// Deletes everything but the lock; the manifest first, so that half of it never looks whole.
 fn clear(partial: &Path) -> Result<()> {
-    durable::remove_file(&partial.join(MANIFEST))?;
-    durable::remove_file(&partial.join(CONFIGURATION))?;
-    for name in names(partial)?.iter().filter(|name| *name != LOCK) {
+    let there = names(partial)?;
+    let is_said_first = |name: &&String| [MANIFEST, CONFIGURATION].contains(&name.as_str());
+    let (first, rest): (Vec<_>, Vec<_>) = there.iter().partition(is_said_first);
+    for name in first.into_iter().chain(rest).filter(|name| *name != LOCK) {
         let path = partial.join(name);
         let metadata = std::fs::symlink_metadata(&path).map_err(Error::io(&path, "look at it"))?;
         if metadata.is_dir() {

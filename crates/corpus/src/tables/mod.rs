@@ -16,7 +16,6 @@ mod cell;
 mod choice;
 mod documents;
 mod eval;
-mod guard;
 mod lang;
 mod model;
 mod read;

@@ -10,7 +10,6 @@ use arrow::datatypes::{Fields, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::guard::guarded;
 use super::schema::{BadCell, Column, Table};
 use super::write::BATCH_ROWS;
 use crate::input::listed;
@@ -95,7 +94,7 @@ fn bad_table(path: &Path, tool: &'static str, problem: String) -> Error {
 
 /// What the Parquet library makes of a file: an error in words, also where it panics.
 fn readable<T>(work: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
-    guarded(work)?.map_err(|error| error.to_string())
+    command::guarded(work)?.map_err(|error| error.to_string())
 }
 
 /// The reader of a file's rows, a batch at a time, or what is wrong with the file.
@@ -110,7 +109,7 @@ pub(crate) fn build(
 pub(crate) fn next_batch(
     reader: &mut ParquetRecordBatchReader,
 ) -> Option<Result<RecordBatch, String>> {
-    let said = match guarded(|| reader.next()) {
+    let said = match command::guarded(|| reader.next()) {
         Ok(batch) => batch?.map_err(|error| error.to_string()),
         Err(panic) => Err(panic),
     };

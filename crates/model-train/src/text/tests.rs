@@ -52,22 +52,38 @@ fn more_words_than_two_bytes_can_number_ask_for_four() {
     }
 }
 
-/// Parts that contradict each other are refused, also where the checksum fits.
+/// Parts that contradict each other are refused, also where the checksum fits. Behind the header of 88 bytes stand 7 word
+/// numbers of 2 bytes, the ends 3, 5 and 7 of the documents, their languages, four counts, and the words b, a, c and d, one a
+/// line.
 #[test]
-fn more_lines_than_words_are_refused() {
+fn parts_that_contradict_each_other_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("text");
     let (send, receive) = sync_channel(1);
     send.send(chunk("b a b\na c\nc d\n")).unwrap();
     drop(send);
     assert!(write_numbers(receive, &path, 2).unwrap());
-    let mut bytes = std::fs::read(&path).unwrap();
-    // The words b, a, c and d end the file, one a line.
-    let words = bytes.len() - 7;
-    bytes[words..].fill(b'\n');
-    let fitting = checksum(&bytes);
-    bytes[8..40].copy_from_slice(&fitting);
-    std::fs::write(&path, &bytes).unwrap();
-    let error = Text::read(&path, 1 << 20).err().unwrap();
-    assert!(format!("{error:#}").contains(" words"), "{error:#}");
+    let whole = std::fs::read(&path).unwrap();
+    assert_eq!(whole.len(), 88 + 14 + 24 + 3 + 32 + 8);
+    let refused = |at: usize, with: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        let fitting = checksum(&bytes);
+        bytes[8..40].copy_from_slice(&fitting);
+        std::fs::write(&path, &bytes).unwrap();
+        format!("{:#}", Text::read(&path, 1 << 20).err().unwrap())
+    };
+    let cases: [(usize, &[u8], &str); 6] = [
+        (whole.len() - 8, b"\n\n\n\n\n\n\n\n", "8 words"),
+        (88, &[4, 0], "word 4 of 4"),
+        (88, &[1, 0], "words that occur otherwise"),
+        (88 + 14, &[9], "document 0 ends at word 9"),
+        (88 + 14 + 16, &[6], "documents of 6 words"),
+        // Seven letters and seven words have 14 characters at most.
+        (72, &[99], "99 characters of 7 letters"),
+    ];
+    for (at, with, expected) in cases {
+        let error = refused(at, with);
+        assert!(error.contains(expected), "{error}");
+    }
 }

@@ -45,7 +45,9 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
     let mut worlds = WorldFiles::default();
     let mut world_names = Vec::new();
     for run in &mut runs {
-        let world = worlds.resolve(&run.world, run.of(Scope::World))?;
+        let world = worlds
+            .resolve(&run.world, run.of(Scope::World))
+            .with_context(|| study_path.display().to_string())?;
         world_names.push(world.file_name.clone());
         for (key, setting) in world.knobs() {
             run.settings

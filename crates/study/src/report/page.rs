@@ -34,6 +34,8 @@ struct PageView<'a> {
     atom_confidence: String,
     min_world_seeds: usize,
     claims: Vec<ClaimView>,
+    /// Why rows are not decided, each reason once.
+    reasons: Vec<&'a str>,
     beside: Vec<SeedView>,
     interventions: Vec<InterventionView>,
     correlation: Option<String>,
@@ -65,7 +67,8 @@ struct RowView {
     threshold: String,
     seeds: u32,
     verdict: String,
-    missing: String,
+    /// Number of the reason why it is not decided, from 1.
+    reason: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +103,7 @@ struct FigureView {
 #[derive(Serialize)]
 struct CellView {
     text: String,
+    interval: Option<String>,
     origin: String,
 }
 
@@ -138,9 +142,16 @@ pub fn page(
         })
         .collect();
     let cells = |table: &StageTable| -> Vec<Vec<CellView>> {
-        let cell = |(text, origin): &(String, String)| CellView {
-            text: text.clone(),
-            origin: origin.clone(),
+        let cell = |(text, origin): &(String, String)| {
+            let (value, interval) = match text.split_once(" [") {
+                Some((value, interval)) => (value, Some(format!("[{interval}"))),
+                None => (text.as_str(), None),
+            };
+            CellView {
+                text: value.to_owned(),
+                interval,
+                origin: origin.clone(),
+            }
         };
         table
             .rows
@@ -157,6 +168,7 @@ pub fn page(
         atom_confidence: format!("{:.0}", 100.0 * data.thresholds.atom_confidence),
         min_world_seeds: data.thresholds.min_world_seeds,
         claims: claim_views(claims),
+        reasons: reasons(claims),
         beside: seed_views(claims),
         interventions: interventions.iter().map(intervention_view).collect(),
         correlation: correlation(data)
@@ -222,8 +234,21 @@ fn claim_views(claims: &Claims) -> Vec<ClaimView> {
     CLAIMS.iter().enumerate().filter_map(view).collect()
 }
 
+/// The distinct reasons for which rows are not decided, in the rows' order.
+fn reasons(claims: &Claims) -> Vec<&str> {
+    let mut reasons: Vec<&str> = Vec::new();
+    for reason in claims.rows.iter().filter_map(|row| row.missing.as_deref()) {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
 fn row_views(claims: &Claims, claim: u8) -> Vec<RowView> {
     let of_claim = claims.rows.iter().filter(|row| row.claim == claim);
+    let reasons = reasons(claims);
+    let number_of = |missing: &str| reasons.iter().position(|&reason| reason == missing);
     let view = |row: &ClaimRow| RowView {
         statistic: row.statistic.clone(),
         estimate: row.estimate.map_or("–".into(), precise),
@@ -233,7 +258,7 @@ fn row_views(claims: &Claims, claim: u8) -> Vec<RowView> {
         verdict: row
             .verdict
             .map_or("beside".into(), |verdict| verdict.to_string()),
-        missing: row.missing.clone().unwrap_or_default(),
+        reason: row.missing.as_deref().and_then(number_of).map(|n| n + 1),
     };
     of_claim.map(view).collect()
 }

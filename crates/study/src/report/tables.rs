@@ -441,7 +441,9 @@ pub fn read(report: &Path) -> Result<Data> {
             step: metrics.need("step", row, whole("step"))?,
             stage: word("stage")?,
             metric: word("metric")?,
-            condition: word("condition")?.parse()?,
+            condition: word("condition")?
+                .parse()
+                .with_context(|| format!("{}: row {row}", metrics.1))?,
             phenomenon: metrics.text("phenomenon", row),
             value: metrics.number("value", row),
             n_items: whole("n_items").unwrap_or(0),

@@ -269,7 +269,7 @@ fn assemble(algorithm: Algorithm, model: Value) -> Result<(Tokenizer, String)> {
 
 /// Reads the text of a `tokenizer.json`.
 pub fn parse(text: &str) -> Result<Tokenizer> {
-    text.parse().map_err(|e| anyhow!("{e}"))
+    lm::tokenizer::parse(text).map_err(|e| anyhow!(e))
 }
 
 #[cfg(test)]

@@ -84,7 +84,9 @@ fn a_leaking_language_is_refused() {
     });
     let error = place.refused(&[]);
     assert!(
-        error.starts_with("error: lang: expected no masked form in minority training text"),
+        error.starts_with(
+            "error: lang: expected no masked form of lexicon.parquet in minority training text"
+        ),
         "{error}"
     );
 }

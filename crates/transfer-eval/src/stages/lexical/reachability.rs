@@ -114,7 +114,7 @@ fn candidate_sets<'a>(
         let concepts: Vec<u32> = named.iter().map(|&(concept, _)| concept).collect();
         ensure!(
             concepts.windows(2).all(|pair| pair[0] < pair[1]),
-            "probe {}: two of its candidates are forms of one noun",
+            "probes.parquet, lexicon.parquet: probe {}: two of its candidates are forms of one noun",
             probe.probe
         );
         let gold = concepts

@@ -1,7 +1,8 @@
-//! Panics of the Parquet library as errors.
+//! Panics of other people's decoders as errors.
 //!
-//! A damaged file can make its decoder panic. Behind the checksum no damaged file comes so far; `lang-gen audit`, which
-//! parses rows before it looks at checksums in order to name what was changed, has no such protection.
+//! A damaged file can make the Parquet library panic, or the reader of `tokenizer.json`. Behind the checksum no damaged
+//! file comes so far; `lang-gen audit`, which parses rows before it looks at checksums in order to name what was changed,
+//! has no such protection, and neither has a file that someone made by hand.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -13,7 +14,10 @@ thread_local! {
 
 /// Runs `work`; a panic in it is an `Err` with its message, and nothing is printed. What `work` was changing is not to be
 /// used again after a panic.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// The panic's message.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = take_hook();
