@@ -105,7 +105,7 @@ impl Lexicon {
                 || (algorithm == Algorithm::Wordpiece && word.contains(CONTINUATION));
             ensure!(
                 !taken,
-                "word {word:?}: expected no space, special token or mark (\"{WORD_MARK}\", \"{CONTINUATION}\") in it; choose other letters in the world file"
+                "lexicon.parquet or training text: word {word:?}: expected no space, special token or mark (\"{WORD_MARK}\", \"{CONTINUATION}\") in it; choose other letters in the world file"
             );
             letters.extend(word.chars());
         }

@@ -113,7 +113,11 @@ impl Inputs {
 pub fn items(lang: &Input) -> Result<(Items, Nouns)> {
     let nouns = Nouns::new(&read_rows(&lang.file(LexiconRow::FILE)?)?);
     let path = lang.file(ProbeRow::FILE)?;
-    let gather = |rows| -> Result<Items> {
+    let gather = |rows: Vec<ProbeRow>| -> Result<Items> {
+        ensure!(
+            !rows.is_empty(),
+            "expected probes, found none; make LANG anew, with more nouns or items"
+        );
         let mut items = Items::new(rows)?;
         items.offer(&nouns)?;
         Ok(items)

@@ -35,9 +35,9 @@ impl Case {
         let directory = directory.trim_end_matches(".partial");
         // A resumed training that explodes says where.
         let by_directory = matches!(name, "manifest.json" | "runs.parquet" | "state");
-        // A word that a cache has made up is unknown to the tokenizer, whose file is named.
-        let is_text = name.starts_with("text-");
-        let text = is_text.then_some("the training text has the unknown word");
+        // Of the training text, in its shards and in the cache, errors speak as of one thing.
+        let is_text = name.starts_with("text-") || name.starts_with("train-");
+        let text = is_text.then_some("training text");
         [Some(name), by_directory.then_some(directory), text]
             .into_iter()
             .flatten()
