@@ -51,7 +51,6 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 THREADS ?= $(shell threads=$$(( $(CORES) / $(JOBS) )); echo $$(( threads > 0 ? threads : 1 )))
 
-.DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all
 all:",
@@ -78,6 +77,12 @@ all:",
         list(&mut text, goal);
         text.push('\n');
     }
+    // A manifest appears with its whole directory; make would delete it alone where it is interrupted just then.
+    text.push_str("\n.PRECIOUS:");
+    for artifact in artifacts {
+        let _ = write!(text, " artifacts/{}/manifest.json", artifact.name);
+    }
+    text.push('\n');
     for artifact in artifacts {
         let inputs: String = artifact
             .inputs
@@ -132,6 +137,9 @@ mod tests {
             },
         ];
         let text = makefile("s", &[lang, tok], &goals, "/a $b/bin");
+        assert!(text.contains(
+            "\n.PRECIOUS: artifacts/lang-0/manifest.json artifacts/tok-1/manifest.json\n"
+        ));
         assert!(text.contains("BIN ?= /a $$b/bin\n"));
         assert!(text.contains("\nall: seed-7 \\\n  artifacts/tok-1/manifest.json\n"));
         assert!(text.contains("\nseed-7: \\\n  artifacts/tok-2/manifest.json\n"));
