@@ -360,14 +360,12 @@ fn leavings_beside_a_done_output_go() {
         std::fs::write(bench.at("lang.partial/shard"), "1").unwrap();
         assert!(!done(flags), "killed while older leavings were deleted");
     }
-    drop(bench.begun("lang", "force", &json!(2)));
-    assert!(done("resume"));
-    assert!(bench.at("lang.partial/configuration.json").exists());
-    std::fs::remove_dir_all(bench.at("lang.partial")).unwrap();
     std::fs::create_dir(bench.at("lang.partial")).unwrap();
     std::fs::write(bench.at("lang.partial/thesis.txt"), "somebody's").unwrap();
-    assert!(done("resume"));
-    assert!(bench.at("lang.partial/thesis.txt").exists());
+    assert!(done("resume") && bench.at("lang.partial/thesis.txt").exists());
+    std::fs::remove_dir_all(bench.at("lang.partial")).unwrap();
+    drop(bench.begun("lang", "force", &json!(2)));
+    assert!(done("resume") && bench.at("lang.partial/configuration.json").exists());
 }
 
 /// A kill after the manifest, before the rename: `--resume` publishes what is whole.
