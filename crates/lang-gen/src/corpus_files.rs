@@ -93,12 +93,10 @@ pub fn write_train(
             let mut counts = Counts::default();
             let start = shard * config.shard_documents;
             let end = (start + config.shard_documents).min(config.documents);
-            let mut slots = Vec::with_capacity(SLOTS as usize);
+            let (mut slots, mut outside) = (Vec::new(), Vec::new());
             for first in (start..end).step_by(SLOTS as usize) {
                 command::check_interrupt()?;
-                // Many at once, since each alone is a long chain of dependent steps.
-                slots.clear();
-                slots.extend((first..end.min(first + SLOTS)).map(|place| order.at(place)));
+                order.at_each(first..end.min(first + SLOTS), &mut slots, &mut outside);
                 for &slot in &slots {
                     let (stream, index, side) = if slot < n_majority {
                         (Stream::Majority, slot, Side::Majority)

@@ -1,6 +1,8 @@
 //! The order of documents: a seeded permutation that any thread can evaluate at any place, without a list of
 //! 100 million places in memory.
 
+use std::ops::Range;
+
 use rand::Rng;
 use seed::Seed;
 
@@ -34,6 +36,28 @@ impl Permutation {
         value
     }
 
+    /// Where each of some places goes, in `documents`; `outside` is working memory. As [`Permutation::at`], whose chain
+    /// of dependent steps for one place here overlaps with those of others.
+    pub fn at_each(&self, places: Range<u64>, documents: &mut Vec<u64>, outside: &mut Vec<usize>) {
+        documents.clear();
+        documents.extend(places.map(|place| self.network(place)));
+        outside.clear();
+        outside.extend(0..documents.len());
+        while !outside.is_empty() {
+            // Keeps those that are not below n, without a branch, which nobody could foresee.
+            let mut n_outside = 0;
+            for index in 0..outside.len() {
+                let place = outside[index];
+                outside[n_outside] = place;
+                n_outside += usize::from(documents[place] >= self.n);
+            }
+            outside.truncate(n_outside);
+            for &place in &*outside {
+                documents[place] = self.network(documents[place]);
+            }
+        }
+    }
+
     fn network(&self, value: u64) -> u64 {
         let mask = (1 << self.half_bits) - 1;
         let (mut left, mut right) = (value >> self.half_bits, value & mask);
@@ -60,6 +84,9 @@ mod tests {
         for n in [1, 2, 3, 5, 16, 17, 1000, 4097] {
             let permutation = Permutation::new(n, Seed(3));
             let mut places: Vec<u64> = (0..n).map(|place| permutation.at(place)).collect();
+            let mut at_once = Vec::new();
+            permutation.at_each(0..n, &mut at_once, &mut Vec::new());
+            assert_eq!(at_once, places);
             if n > 100 {
                 assert!(!places.is_sorted());
             }

@@ -11,6 +11,8 @@ use seed::{Family, Stream};
 
 /// Words of a ChaCha block, and of a stretch.
 const BLOCK: usize = 16;
+/// Words that the generator makes at once.
+const NEAR: usize = 4 * BLOCK;
 /// Where the words begin that go beyond a stretch, and how many each stretch has there.
 const FAR: u128 = 1 << 48;
 const FAR_WORDS: u128 = 1 << 20;
@@ -19,14 +21,15 @@ const FAR_WORDS: u128 = 1 << 20;
 #[derive(Debug)]
 pub struct Words {
     near: Stream,
-    /// The words at hand: the present stretch or, once it is used up, a block of what lies beyond.
-    block: [u32; BLOCK],
-    /// How many of them are used.
-    n_used: usize,
+    /// The words at hand: four stretches, then a block of what lies beyond the present one.
+    words: [u32; NEAR + BLOCK],
+    /// The next word, and where they end that may be taken.
+    next: usize,
+    end: usize,
     stretch: u64,
     /// For the words beyond a stretch.
     far: Stream,
-    /// Whether the words at hand lie beyond the present stretch.
+    /// Whether the next word lies beyond the present stretch.
     is_far: bool,
 }
 
@@ -35,8 +38,9 @@ impl Words {
     pub fn new(family: &Family) -> Words {
         let mut words = Words {
             near: family.at(0),
-            block: [0; BLOCK],
-            n_used: BLOCK,
+            words: [0; NEAR + BLOCK],
+            next: 0,
+            end: 0,
             stretch: 0,
             far: family.at(0),
             is_far: false,
@@ -50,18 +54,24 @@ impl Words {
         // In this order: a stream within a block would be drawn anew to change its number.
         self.near.set_word_pos(0);
         self.near.set_stream(index);
-        self.block = next_block(&mut self.near);
-        self.n_used = 0;
         self.stretch = 0;
-        self.is_far = false;
+        self.begin_stretch();
     }
 
     /// Goes to the beginning of the next stretch.
     pub fn next_stretch(&mut self) {
-        self.block = next_block(&mut self.near);
-        self.n_used = 0;
         self.stretch += 1;
+        self.begin_stretch();
+    }
+
+    #[inline]
+    fn begin_stretch(&mut self) {
+        self.next = self.stretch as usize * BLOCK % NEAR;
+        self.end = self.next + BLOCK;
         self.is_far = false;
+        if self.next == 0 {
+            fill(&mut self.near, &mut self.words[..NEAR]);
+        }
     }
 
     #[cold]
@@ -73,17 +83,21 @@ impl Words {
             self.far
                 .set_word_pos(FAR + u128::from(self.stretch) * FAR_WORDS);
         }
-        self.block = next_block(&mut self.far);
-        self.n_used = 1;
-        self.block[0]
+        fill(&mut self.far, &mut self.words[NEAR..]);
+        self.next = NEAR + 1;
+        self.end = NEAR + BLOCK;
+        self.words[NEAR]
     }
 }
 
 /// The next words of a stream, all at once: several times faster than one by one.
-fn next_block(stream: &mut Stream) -> [u32; BLOCK] {
-    let mut bytes = [[0; 4]; BLOCK];
+fn fill(stream: &mut Stream, words: &mut [u32]) {
+    let mut bytes = [[0; 4]; NEAR];
+    let bytes = &mut bytes[..words.len()];
     stream.fill_bytes(bytes.as_flattened_mut());
-    bytes.map(u32::from_le_bytes)
+    for (word, &mut bytes) in words.iter_mut().zip(bytes) {
+        *word = u32::from_le_bytes(bytes);
+    }
 }
 
 impl TryRng for Words {
@@ -91,10 +105,11 @@ impl TryRng for Words {
 
     #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let Some(&word) = self.block.get(self.n_used) else {
+        if self.next == self.end {
             return Ok(self.beyond());
-        };
-        self.n_used += 1;
+        }
+        let word = self.words[self.next];
+        self.next += 1;
         Ok(word)
     }
 

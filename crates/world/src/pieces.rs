@@ -43,7 +43,7 @@ impl Text {
 
     /// What was written.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).expect("pieces are whole strings")
+        simdutf8::basic::from_utf8(&self.bytes[..self.length]).expect("pieces are whole strings")
     }
 
     /// Appends what `write` writes, which takes the place to write at and returns where it ended; it may write
@@ -86,6 +86,18 @@ impl Pieces {
         bytes[at..at + STRIDE].copy_from_slice(&self.bytes[start..start + STRIDE]);
         at + length
     }
+}
+
+/// Writes `n` times a letter of ASCII at `at`, as [`Pieces::write`] does.
+#[inline]
+pub(crate) fn write_repeated(letter: u8, n: u16, bytes: &mut [u8], at: usize) -> usize {
+    let n = usize::from(n);
+    if n > STRIDE {
+        bytes[at..at + n].fill(letter);
+    } else {
+        bytes[at..at + STRIDE].fill(letter);
+    }
+    at + n
 }
 
 /// Apart, so that the usual case is small enough to stand where it is used.

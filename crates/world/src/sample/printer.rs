@@ -6,10 +6,7 @@ use super::ways::Ways;
 use crate::concept::Concept;
 use crate::derivation;
 use crate::grammar::Grammar;
-use crate::pieces::{Pieces, Text};
-
-/// Brackets that usually close together at the most.
-const MOST_BRACKETS: usize = 32;
+use crate::pieces::{self, Pieces, Text};
 
 /// Prints the drafts of one sampler as [`derivation::to_string`] does.
 #[derive(Debug, Clone)]
@@ -20,8 +17,6 @@ pub struct Printer {
     /// For each of these, how many brackets close where its subtree ends.
     n_closing: Vec<u8>,
     n_ways: usize,
-    /// Closing brackets: none, one, two …
-    brackets: Pieces,
     /// Bytes that a step can take.
     longest: usize,
 }
@@ -62,7 +57,6 @@ impl Printer {
             openings: openings.iter().collect(),
             n_closing,
             n_ways,
-            brackets: (0..=MOST_BRACKETS).map(|n| ")".repeat(n)).collect(),
         }
     }
 
@@ -76,7 +70,7 @@ impl Printer {
         out.append(steps.len() * self.longest, |place| {
             let (bytes, mut at) = (place.bytes, place.at);
             for (index, step) in steps.iter().enumerate() {
-                at = self.close(ends[index], bytes, at);
+                at = pieces::write_repeated(b')', ends[index], bytes, at);
                 let opening = match step.label() {
                     Label::Way(way) => way,
                     Label::Word(word) => self.n_ways + word,
@@ -84,16 +78,7 @@ impl Printer {
                 ends[index + step.length()] += u16::from(self.n_closing[opening]);
                 at = self.openings.write(opening, bytes, at);
             }
-            self.close(ends[steps.len()], bytes, at)
+            pieces::write_repeated(b')', ends[steps.len()], bytes, at)
         });
-    }
-
-    fn close(&self, n: u16, bytes: &mut [u8], at: usize) -> usize {
-        let n = usize::from(n);
-        if n <= MOST_BRACKETS {
-            return self.brackets.write(n, bytes, at);
-        }
-        bytes[at..at + n].fill(b')');
-        at + n
     }
 }
