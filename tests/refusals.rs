@@ -1,6 +1,9 @@
 //! Bad input ends with one clear line and exit code 1, and leaves nothing that looks finished.
 
-use end_to_end::{EVAL, LANG, Lab, MODEL, TOK, chain, project};
+use corpus::Table;
+use corpus::tables::{ProbeRow, write_rows};
+use end_to_end::directory::{copy, reseal};
+use end_to_end::{EVAL, LANG, Lab, MODEL, TOK, chain, project, samples};
 
 #[test]
 fn bad_worlds_are_refused_with_their_line() {
@@ -166,6 +169,21 @@ fn every_stage_refuses_what_does_not_belong() {
         &["step-000012/model.safetensors"],
     );
     assert!(!lab.path("other").exists());
+}
+
+#[test]
+fn a_language_without_probes_is_refused() {
+    let lab = Lab::new();
+    let roles = ["lang", "tok", "model"];
+    for role in roles {
+        copy(&samples().join(role), &lab.path(role)).unwrap();
+    }
+    // As its manifest says: only the table itself is short of rows.
+    write_rows::<ProbeRow>(&lab.path("lang").join(ProbeRow::FILE), &[]).unwrap();
+    reseal(&lab.path("."), &roles, ProbeRow::FILE).unwrap();
+    let error = lab.refused("transfer-eval", &format!("{EVAL} --out eval"));
+    let expected = "lang/probes.parquet: expected probes, found none; make LANG anew";
+    assert!(error.contains(expected), "expected {expected} in {error}");
 }
 
 #[test]
