@@ -1,8 +1,9 @@
 //! The flags that every stage spells the same way.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::{Arg, ArgAction, Args, Parser, value_parser};
+use clap::{Arg, ArgAction, Args, Command, Parser, value_parser};
 use clap_complete::Shell;
 
 /// Flags of every stage; put `#[command(flatten)] pub stage: command::StageFlags` into the arguments.
@@ -10,12 +11,8 @@ use clap_complete::Shell;
 #[command(next_help_heading = "Every stage")]
 pub struct StageFlags {
     /// Threads to compute with; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", global = true)]
+    #[arg(long, value_name = "N", global = true, value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
-
-    /// Replace an existing output directory, once the new one is whole
-    #[arg(long, global = true)]
-    pub force: bool,
 
     /// Show no progress, and of the log only warnings and errors
     #[arg(long, short, global = true)]
@@ -24,6 +21,16 @@ pub struct StageFlags {
     /// Log more: -v details of our own steps, -vv traces and the libraries' logs (RUST_LOG overrides)
     #[arg(long, short, action = ArgAction::Count, global = true)]
     pub verbose: u8,
+}
+
+/// Threads that may be asked for; thousands take longer to start than they work.
+const MAX_THREADS: usize = 1024;
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads: &NonZeroUsize| threads.get() <= MAX_THREADS)
+        .ok_or_else(|| format!("expected 1 to {MAX_THREADS}"))
 }
 
 /// Number of threads to compute with: as asked for, else as many as the machine offers.
@@ -35,7 +42,8 @@ pub fn threads(flags: &StageFlags) -> usize {
 }
 
 /// Parses the command line as `C::parse()` does, with two flags beside the arguments of `C`: `--completions SHELL`
-/// prints a completion script for that shell, `--man` a manual page; both exit 0. Wrong usage exits 2.
+/// prints a completion script for that shell, `--man` a manual page, behind a subcommand its page; both exit 0. Wrong
+/// usage exits 2.
 pub fn parse<C: Parser>() -> C {
     let mut command = with_documents::<C>();
     if let Some(document) = document(&command, std::env::args_os()) {
@@ -51,7 +59,7 @@ pub fn parse<C: Parser>() -> C {
     C::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-fn with_documents<C: Parser>() -> clap::Command {
+fn with_documents<C: Parser>() -> Command {
     let completions = Arg::new("completions")
         .long("completions")
         .value_name("SHELL")
@@ -63,18 +71,42 @@ fn with_documents<C: Parser>() -> clap::Command {
         .action(ArgAction::SetTrue)
         .exclusive(true)
         .help("Print a manual page (for `man -l`) and exit");
-    C::command().arg(completions).arg(man)
+    with_negative_numbers(C::command())
+        .arg(completions)
+        .arg(man)
+}
+
+/// Lets `--distance -1` reach whoever says what is wrong with the number.
+fn with_negative_numbers(command: Command) -> Command {
+    let allowed = |arg: Arg| match arg.get_action().takes_values() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command
+        .mut_args(allowed)
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// The script or page asked for, where the arguments ask for one.
 fn document(
-    command: &clap::Command,
-    arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    command: &Command,
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Option<std::io::Result<Vec<u8>>> {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let mut bytes = Vec::new();
+    if let [_, name, man] = &arguments[..]
+        && man == "--man"
+    {
+        let mut command = command.clone();
+        command.build();
+        if let Some(subcommand) = command.find_subcommand(name) {
+            let rendered = clap_mangen::Man::new(subcommand.clone()).render(&mut bytes);
+            return Some(rendered.map(|()| bytes));
+        }
+    }
     // A command that is nothing without a subcommand has a script and a page all the same.
     let alone = command.clone().subcommand_required(false);
     let mut matches = alone.try_get_matches_from(arguments).ok()?;
-    let mut bytes = Vec::new();
     if let Some(shell) = matches.remove_one::<Shell>("completions") {
         let name = command.get_name().to_owned();
         clap_complete::generate(shell, &mut command.clone(), name, &mut bytes);
@@ -104,28 +136,26 @@ mod tests {
     #[test]
     fn flags_are_spelled_the_same_everywhere() {
         Cli::command().debug_assert();
-        let cli = Cli::try_parse_from([
-            "lang-gen",
-            "--out",
-            "o",
-            "--threads",
-            "3",
-            "--force",
-            "--quiet",
-            "-vv",
-        ])
-        .unwrap();
+        let cli =
+            Cli::try_parse_from(["lang-gen", "--out", "o", "--threads", "3", "--quiet", "-vv"])
+                .unwrap();
         assert_eq!(threads(&cli.stage), 3);
-        assert!(cli.stage.force && cli.stage.quiet);
+        assert!(cli.stage.quiet);
         assert_eq!(cli.stage.verbose, 2);
         assert!(threads(&StageFlags::default()) >= 1);
         assert_eq!(cli.out, "o");
     }
 
     #[test]
-    fn no_threads_is_wrong_usage() {
-        let error = Cli::try_parse_from(["lang-gen", "--out", "o", "--threads", "0"]).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
+    fn threads_that_cannot_be_are_wrong_usage() {
+        for threads in ["0", "1025", "-1", "two"] {
+            let arguments = ["lang-gen", "--out", "o", "--threads", threads];
+            let error = with_documents::<Cli>()
+                .try_get_matches_from(arguments)
+                .unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("expected 1 to 1024"), "{error}");
+        }
     }
 
     #[test]
@@ -165,6 +195,8 @@ mod tests {
         let asked = |arguments: &[&str]| document(&command, arguments).is_some();
         assert!(asked(&["study", "--completions", "zsh"]));
         assert!(asked(&["study", "--man"]));
+        assert!(asked(&["study", "plan", "--man"]));
+        assert!(!asked(&["study", "none", "--man"]));
         assert!(!asked(&["study"]) && !asked(&["study", "plan"]));
         assert!(command.clone().try_get_matches_from(["study"]).is_err());
     }

@@ -132,14 +132,15 @@ pub enum Error {
         found: Box<str>,
     },
     /// The output exists.
-    #[error(
-        "{path}: expected nothing there, found {found}; pass --force to replace it once the new one is whole, or choose another --out"
-    )]
+    #[error("{path}: expected nothing there, found {found}; {}choose another --out",
+        if *.replaceable { "pass --force to replace it once the new one is whole, or " } else { "" })]
     Exists {
         /// The output directory.
         path: PathBuf,
         /// What is there.
         found: String,
+        /// Whether `--force` would replace it.
+        replaceable: bool,
     },
     /// The output exists and is nothing that `--force` may delete.
     #[error("{path}: expected {} written by {} to replace, found {found}; --force deletes nothing else: choose another --out", .kind.description(), .kind.tool())]

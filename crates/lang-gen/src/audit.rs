@@ -81,24 +81,23 @@ struct Auditor<'a> {
 /// text of its language; tables or a manifest that contradict world.json; fingerprints that do not match.
 pub fn run(lang: &Path) -> Result<()> {
     let input = Input::open_unchecked(lang, Stage::Lang)?;
-    let world_path = lang.join("world.json");
-    let text = std::fs::read_to_string(&world_path)
-        .with_context(|| format!("{}: cannot read", world_path.display()))?;
-    let world = World::from_json(&text).with_context(|| format!("{}", world_path.display()))?;
+    let world = read_world(&input)?;
     let auditor = Auditor::new(&world);
     let mut files = input.files_with_prefix("train-");
     files.extend([VALIDATION, PROBES].map(str::to_owned));
-    let audited = match auditor.files(lang, &files) {
+    let progress = Progress::new("auditing", files.len() as u64, "files");
+    let audited = match auditor.files(lang, &files, &progress) {
         Ok(audited) => audited,
         Err(error) => {
             command::check_interrupt()?;
+            let error = or_damage(&input, error);
             return Err(match doubt(&input, &world) {
                 Ok(()) => error,
                 Err(changed) => anyhow!("{error:#}; {changed:#}"),
             });
         }
     };
-    check_tables(&world, lang)?;
+    check_tables(&world, &input)?;
     input.check_manifest()?;
     input.check_all()?;
     // Later stages ask the manifest.
@@ -106,12 +105,39 @@ pub fn run(lang: &Path) -> Result<()> {
         input.manifest().states_masked() == world.config.mask.stated,
         "manifest.json: mask.stated contradicts world.json; one of them was changed: generate LANG again"
     );
+    progress.finish();
     command::print(report(&world, &files, &audited))
+}
+
+/// The world that world.json holds.
+fn read_world(input: &Input) -> Result<World> {
+    let path = input.path().join("world.json");
+    let read = || -> Result<World> {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{}: cannot read", path.display()))?;
+        World::from_json(&text).with_context(|| path.display().to_string())
+    };
+    read().or_else(|error| {
+        input.file("world.json")?;
+        Err(error)
+    })
+}
+
+/// The error; or where it is that a file cannot be read at all, and this file is not what the manifest says, that: it
+/// explains the rest.
+fn or_damage(input: &Input, error: anyhow::Error) -> anyhow::Error {
+    use corpus::Error::{BadTable, Io};
+    let Some(BadTable { path, .. } | Io { path, .. }) = error.downcast_ref() else {
+        return error;
+    };
+    let name = path.file_name().unwrap_or_default();
+    let checked = input.file(&name.to_string_lossy());
+    checked.map_or_else(Into::into, |_| error)
 }
 
 /// What is wrong with the world itself, which makes rows look wrong that are not.
 fn doubt(input: &Input, world: &World) -> Result<()> {
-    check_tables(world, input.path())?;
+    check_tables(world, input)?;
     input.file("world.json")?;
     Ok(())
 }
@@ -176,8 +202,7 @@ impl<'a> Auditor<'a> {
     }
 
     /// Reads these files, on all threads; what stands in each, or the first fault in their order.
-    fn files(&self, lang: &Path, names: &[String]) -> Result<Vec<Counts>> {
-        let progress = Progress::new("auditing", names.len() as u64, "files");
+    fn files(&self, lang: &Path, names: &[String], progress: &Progress) -> Result<Vec<Counts>> {
         let audited: Vec<Result<Counts>> = names
             .par_iter()
             .map(|name| {
@@ -191,7 +216,6 @@ impl<'a> Auditor<'a> {
                 counts
             })
             .collect();
-        progress.finish();
         audited.into_iter().collect()
     }
 
@@ -311,18 +335,23 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn check_tables(world: &World, lang: &Path) -> Result<()> {
-    let lexicon: Vec<LexiconRow> = read_rows(&lang.join("lexicon.parquet"))?;
+fn check_tables(world: &World, input: &Input) -> Result<()> {
+    let lexicon: Vec<LexiconRow> = table(input, "lexicon.parquet")?;
     if lexicon != tables::lexicon(world) {
         bail!(
             "lexicon.parquet: contradicts world.json; one of them was changed: generate LANG again"
         );
     }
-    let facts: Vec<FactRow> = read_rows(&lang.join("facts.parquet"))?;
+    let facts: Vec<FactRow> = table(input, "facts.parquet")?;
     if facts != tables::facts(world) {
         bail!(
             "facts.parquet: contradicts world.json; one of them was changed: generate LANG again"
         );
     }
     Ok(())
+}
+
+fn table<R: corpus::Table>(input: &Input, name: &str) -> Result<Vec<R>> {
+    let rows = read_rows(&input.path().join(name));
+    rows.map_err(|error| or_damage(input, error.into()))
 }

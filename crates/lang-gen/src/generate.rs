@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use command::StageFlags;
 use corpus::tables::write_rows;
 use corpus::{Fingerprint, Output, Request, Stage};
 use serde_json::{Value, json};
 use world::World;
+use world::config::CorpusConfig;
 
-use crate::corpus_files::{Counts, write_train, write_validation};
+use crate::corpus_files::{Counts, minority_documents, write_train, write_validation};
 use crate::options::{GenerateFlags, Resolved, resolve};
 use crate::probes::{self, realised};
 use crate::tables;
@@ -18,23 +18,18 @@ use crate::tables;
 ///
 /// # Errors
 /// A world that cannot be, with its numbers; a file that cannot be read or written.
-pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
+pub fn run(flags: &GenerateFlags) -> Result<()> {
     let resolved = resolve(flags)?;
-    let world = match World::build(
+    let world = World::build(
         resolved.config.clone(),
         &resolved.grammar,
         resolved.world_seed,
-    ) {
-        Ok(world) => world,
-        Err(world::WorldError::Grammar(error)) => {
-            anyhow::bail!("{}: {error}", resolved.grammar_path.display())
-        }
-        Err(error) => return Err(error).context(resolved.source.clone()),
-    };
+    )
+    .map_err(|error| resolved.refusal(&error))?;
     let configuration = configuration(&resolved)?;
     let request = Request {
         out: &flags.out,
-        force: stage.force,
+        force: flags.force,
         resume: flags.resume,
         kind: Stage::Lang,
         tool: "lang-gen",
@@ -73,6 +68,11 @@ pub fn run(flags: &GenerateFlags, stage: &StageFlags) -> Result<()> {
     for warning in [clozes.warnings(), held_out_warnings(&world)].concat() {
         tracing::warn!("{}: {warning}", flags.out.display());
     }
+    match untold(&world.config.corpus) {
+        Some(Untold::AsAsked(note)) => tracing::info!("{}: {note}", flags.out.display()),
+        Some(Untold::ByRounding(note)) => tracing::warn!("{}: {note}", flags.out.display()),
+        None => {}
+    }
     command::print(format!("{}\n", flags.out.display()))
 }
 
@@ -105,6 +105,31 @@ fn held_out_warnings(world: &World) -> Vec<String> {
         "no two true pairs of unmasked nouns have false crossings; mask fewer nouns or add relations",
     );
     attribute.into_iter().chain(relation).collect()
+}
+
+/// A language that no training document is in, and what to say of it.
+#[derive(Debug, PartialEq)]
+enum Untold {
+    /// The share asks for it: a control.
+    AsAsked(String),
+    /// The documents are too few for the share.
+    ByRounding(String),
+}
+
+fn untold(corpus: &CorpusConfig) -> Option<Untold> {
+    let (documents, share) = (corpus.documents, corpus.minority_share);
+    let (language, to_raise) = match minority_documents(documents, share) {
+        0 => ("B", "--documents or --minority-share"),
+        all if all == documents => ("A", "--documents or lower --minority-share"),
+        _ => return None,
+    };
+    let none = format!("no training document is in {language}");
+    Some(match share == 0.0 || share == 1.0 {
+        true => Untold::AsAsked(format!("{none}, as minority share {share} asks")),
+        false => Untold::ByRounding(format!(
+            "{none} (documents {documents}, minority share {share}): raise {to_raise}"
+        )),
+    })
 }
 
 /// Requested beside realised: shares, mask, distance.
@@ -180,4 +205,42 @@ fn measured(world: &World, train: &Counts, validation: &Counts, n_probes: usize)
         },
         "probes": n_probes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_without_a_training_document_is_told() {
+        let text = include_str!("../../../data/worlds/tiny.toml");
+        let mut config: world::WorldConfig = toml::from_str(text).unwrap();
+        let mut told = |documents, minority_share| {
+            config.corpus.documents = documents;
+            config.corpus.minority_share = minority_share;
+            untold(&config.corpus)
+        };
+        assert_eq!(told(2, 0.3), None);
+        assert_eq!(
+            told(1, 0.3),
+            Some(Untold::ByRounding(
+                "no training document is in B (documents 1, minority share 0.3): \
+                 raise --documents or --minority-share"
+                    .to_owned()
+            ))
+        );
+        assert_eq!(
+            told(1, 0.5),
+            Some(Untold::ByRounding(
+                "no training document is in A (documents 1, minority share 0.5): \
+                 raise --documents or lower --minority-share"
+                    .to_owned()
+            ))
+        );
+        for (share, language) in [(0.0, "B"), (1.0, "A")] {
+            let asked =
+                format!("no training document is in {language}, as minority share {share} asks");
+            assert_eq!(told(1000, share), Some(Untold::AsAsked(asked)));
+        }
+    }
 }

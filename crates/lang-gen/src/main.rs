@@ -14,6 +14,8 @@ use lang_gen::{audit, export, generate, show};
 /// lexicon.parquet, facts.parquet, train-*.parquet, validation.parquet, probes.parquet, manifest.json.
 /// The majority language A tells the whole world; the minority language B never states masked lemmas
 /// (their forms are B†) or held-out facts, in any split; with --b-unmasked, a control, its training text states B†.
+///
+/// What a flag gives counts in place of what the world file says; the file itself is not changed.
 #[derive(Parser)]
 #[command(
     name = "lang-gen",
@@ -36,19 +38,24 @@ struct CommandLine {
 enum Command {
     /// Prove that no B text states a masked lemma or a held-out fact, by parsing every row (of a LANG made with
     /// --b-unmasked, that its training text states no held-out fact, and that all else states neither)
+    #[command(after_help = "Example:\n  lang-gen audit out/lang\n\n\
+                            Prints what was read of each file; at the first leak it exits 1 with \
+                            `leak: FILE row N: FORM`.")]
     Audit {
         /// The LANG directory
         lang: PathBuf,
     },
     /// Print a LANG directory for a person: knobs, sentences side by side, lexicon, counts
+    #[command(after_help = "Example:\n  lang-gen show out/lang --rows 20")]
     Show {
         /// The LANG directory
         lang: PathBuf,
-        /// How many sentences and lexicon rows to print
+        /// How many pairs of sentences to print, and how many nouns of the lexicon
         #[arg(long, default_value_t = 8)]
         rows: usize,
     },
     /// Write the two-alternative probes as BLiMP-style JSON lines to standard output
+    #[command(after_help = "Example:\n  lang-gen export-blimp out/lang > probes.jsonl")]
     ExportBlimp {
         /// The LANG directory
         lang: PathBuf,
@@ -61,7 +68,7 @@ fn main() -> ExitCode {
         (Some(Command::Audit { lang }), _) => audit::run(lang),
         (Some(Command::Show { lang, rows }), _) => show::run(lang, *rows),
         (Some(Command::ExportBlimp { lang }), _) => export::run(lang),
-        (None, Some(flags)) => generate::run(flags, &line.stage),
+        (None, Some(flags)) => generate::run(flags),
         (None, None) => {
             anyhow::bail!("expected --world FILE and --out LANG, or a command; see lang-gen --help")
         }

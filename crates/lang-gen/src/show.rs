@@ -114,9 +114,10 @@ fn knobs(
         &share["requested"],
         number(&share["realised_documents"]),
     );
+    // Nobody asks for characters: the flag is a share of documents.
     row(
         "minority share, characters",
-        &share["requested"],
+        &Value::Null,
         number(&share["realised_characters"]),
     );
     let mask = &measured["mask_share"];
@@ -219,4 +220,29 @@ fn counts(measured: &Value) -> Option<Table> {
         }
     }
     Some(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// `--minority-share` is of documents; of characters nothing was requested.
+    #[test]
+    fn a_share_is_requested_of_documents_alone() {
+        let share = json!({
+            "requested": 0.3,
+            "realised_documents": 0.3,
+            "realised_characters": 0.23164,
+        });
+        let measured = json!({ "minority_share": share });
+        let table = knobs(&json!({}), &measured, &Default::default()).to_string();
+        let row = |name: &str| -> Vec<String> {
+            let line = table.lines().find_map(|line| line.strip_prefix(name));
+            let cells = line.unwrap().split_whitespace();
+            cells.map(str::to_owned).collect()
+        };
+        assert_eq!(row("minority share, documents"), ["0.3", "0.3"]);
+        assert_eq!(row("minority share, characters"), ["–", "0.2316"]);
+    }
 }

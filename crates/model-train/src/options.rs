@@ -67,6 +67,9 @@ pub struct Options {
     /// Go on where an earlier run of the same configuration stopped
     #[arg(long)]
     pub resume: bool,
+    /// Replace an existing MODEL, once the new one is whole
+    #[arg(long)]
+    pub force: bool,
     /// What the model looks like.
     #[command(flatten)]
     pub model: ModelOptions,
@@ -88,7 +91,7 @@ pub struct Options {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelOptions {
-    /// tiny (2 layers, d_model 64), small (4, 128), base (4, 256) or large (8, 256)
+    /// tiny (2 layers, d_model 64, 2 heads), small (4, 128, 4), base (4, 256, 8) or large (8, 256, 8)
     #[arg(long, default_value = "small")]
     pub size: Size,
     /// Width of the residual stream [default: of the size]
@@ -160,16 +163,16 @@ pub struct TrainingOptions {
     /// Decay of matrices by AdamW
     #[arg(long, value_name = "X", default_value_t = 0.1)]
     pub weight_decay: f64,
-    /// Checkpoints, at log-spaced steps from 0 to the last
+    /// Checkpoints, at log-spaced steps from 0 to the last; fewer where there are fewer steps
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub checkpoints: usize,
     /// Measure validation loss every N steps, and at first and last [default: at every checkpoint]
     #[arg(long, value_name = "N")]
     pub validation_every: Option<u64>,
-    /// Validation documents of each language
+    /// Validation documents of each language, at most as many as LANG has
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub validation_documents: usize,
-    /// Skip each merge of a BPE tokenizer with this probability, anew every time a word is seen
+    /// Skip each merge of a BPE tokenizer with this probability, anew every time a word is seen [default: 0]
     #[arg(long, value_name = "P")]
     pub bpe_dropout: Option<f64>,
 }
@@ -278,11 +281,12 @@ impl Options {
             rope_theta: model.rope_theta,
             rms_norm_eps: model.rms_norm_eps,
         };
-        config.check()?;
         ensure!(
-            model.d_head.is_some() || d_model.is_multiple_of(n_heads),
-            "model dimensions: d_model {d_model} is no multiple of n_heads {n_heads}; give --d-head"
+            model.d_head.is_some() || n_heads == 0 || d_model.is_multiple_of(2 * n_heads),
+            "--d-model {d_model} with --n-heads {n_heads}: expected a multiple of {}, since heads have an even width; or give --d-head",
+            2 * n_heads
         );
+        config.check()?;
         ensure!(
             (1..=1 << 20).contains(&budget.batch_size),
             "--batch-size {}: expected 1 to 2^20",
@@ -310,7 +314,7 @@ impl Options {
         ] {
             ensure!(
                 value.is_finite() && value >= 0.0,
-                "{flag} {value}: expected a number from 0"
+                "{flag} {value}: expected 0 or more"
             );
         }
         if let Some(p) = training.bpe_dropout {
@@ -320,6 +324,17 @@ impl Options {
             );
         }
 
+        for (flag, amount) in [
+            ("--max-steps", budget.max_steps),
+            ("--max-tokens", budget.max_tokens),
+            ("--max-chars", budget.max_chars),
+        ] {
+            ensure!(amount != Some(0), "{flag} 0: expected at least 1");
+        }
+        ensure!(
+            budget.batch_chars.is_none() || budget.budget_mode == BudgetMode::EqualText,
+            "--batch-chars: only under --budget-mode equal-text; under equal-tokens a step has --batch-size rows"
+        );
         let batch_tokens = (budget.batch_size * model.seq_len) as u64;
         let batch_chars = budget
             .batch_chars
@@ -346,7 +361,7 @@ impl Options {
         let warmup_steps = training.warmup_steps.unwrap_or((steps / 20).clamp(1, 200));
         ensure!(
             warmup_steps <= steps,
-            "--warmup-steps {warmup_steps}: more than the {steps} steps"
+            "--warmup-steps {warmup_steps}: expected at most the {steps} steps of the budget"
         );
 
         let AdamW {
@@ -459,11 +474,18 @@ mod tests {
             (100, 77, 300)
         );
         let refusal = |flags: &str| options(flags).resolve(64, 0.5).unwrap_err().to_string();
-        assert!(refusal("--n-heads 3").contains("no multiple of n_heads 3"));
+        assert!(refusal("--n-heads 3").contains("with --n-heads 3: expected a multiple of 6"));
+        assert!(refusal("--d-model 66 --n-heads 2").contains("expected a multiple of 4"));
         assert!(refusal("--d-model 0").contains("d_model is 0"));
         assert!(refusal("--n-heads 0").contains("n_heads is 0"));
-        assert!(refusal("--max-steps 0").contains("0 steps"));
-        assert!(refusal("--max-steps 5 --warmup-steps 6").contains("more than the 5 steps"));
+        for budget in ["steps", "tokens", "chars"] {
+            let refused = refusal(&format!("--max-{budget} 0"));
+            assert_eq!(refused, format!("--max-{budget} 0: expected at least 1"));
+        }
+        assert!(
+            refusal("--batch-chars 10 --budget-mode equal-tokens").starts_with("--batch-chars")
+        );
+        assert!(refusal("--max-steps 5 --warmup-steps 6").contains("at most the 5 steps"));
         assert!(refusal("--learning-rate nan").contains("--learning-rate"));
     }
 }

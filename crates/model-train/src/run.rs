@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Run<'a>>> {
         let begin = Output::begin(Request {
             out: &job.out,
-            force: options.stage.force,
+            force: options.force,
             resume: options.resume,
             kind: Stage::Model,
             tool: "model-train",

@@ -31,7 +31,10 @@ impl Events {
     /// # Errors
     /// A directory that cannot be written.
     pub fn create(directory: &Path) -> Result<Events> {
-        let name = || directory.display().to_string();
+        let name = || {
+            let shown = directory.display();
+            format!("{shown}: expected a directory to write TensorBoard's events into")
+        };
         std::fs::create_dir_all(directory).with_context(name)?;
         let path = directory.join(format!(
             "events.out.tfevents.{:.0}.model-train.{}",

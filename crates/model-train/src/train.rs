@@ -8,7 +8,7 @@ use corpus::tables::TrainLogRow;
 use lm::{Checkpoint, DeviceChoice};
 use rayon::prelude::*;
 
-use crate::batches::Rows;
+use crate::batches::{BudgetMode, Rows};
 use crate::engine::{Engine, Flat};
 use crate::inputs::Inputs;
 use crate::jobs::{Job, jobs, require_equal};
@@ -300,12 +300,16 @@ fn announce(configuration: &Configuration, runs: &[Run], first: &Run) {
         1 => String::new(),
         n => format!("{n} runs together, each of "),
     };
+    let steps = configuration.steps;
+    let size = configuration.step_size();
+    let covered = match size.mode {
+        BudgetMode::EqualText => format!("{} characters", steps * size.batch_chars),
+        BudgetMode::EqualTokens => format!("{} tokens", steps * size.batch_tokens),
+    };
     tracing::info!(
-        "{together}{} parameters, vocabulary {}; {} steps over {} characters of {} in the text",
+        "{together}{} parameters, vocabulary {}; {steps} steps over {covered}; the text has {} characters",
         config.n_parameters(),
         config.vocab_size,
-        configuration.steps,
-        configuration.steps * configuration.batch_chars,
         first.source.text.characters(),
     );
     let checkpoints = configuration.checkpoints.len() as u64 * count;

@@ -117,11 +117,12 @@ impl Dropout {
         let model = &json["model"];
         let Some(merges) = model["merges"]
             .as_array()
-            .filter(|_| model["type"] == "BPE")
+            .filter(|merges| model["type"] == "BPE" && !merges.is_empty())
         else {
             bail!(
-                "--bpe-dropout needs a BPE tokenizer, found {}",
-                model["type"]
+                "{}: expected merges for --bpe-dropout to skip, found a {} tokenizer without any",
+                tokenizer.path().display(),
+                model["type"].as_str().unwrap_or_default()
             );
         };
         let id = |token: &str| {

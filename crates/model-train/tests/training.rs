@@ -202,7 +202,7 @@ fn what_does_not_belong_together_is_refused() {
     assert!(refuse("tok", "lang").contains("expected a language directory"));
     assert!(
         lab.refusal("m", &format!("{flags} --n-heads 3"))
-            .contains("no multiple of n_heads 3")
+            .contains("--n-heads 3: expected a multiple of 6")
     );
     if !cfg!(feature = "cuda") {
         let text = lab.refusal("m", &format!("{flags} --device cuda"));

@@ -2,11 +2,12 @@
 //!
 //! In reading order: [`knobs`] (what can be varied), [`grid`] (a study file and the runs it stands for), [`world_file`]
 //! and [`artifact`] (what each run needs, named by content), [`plan`] (Makefile, Slurm arrays), [`stage`] (one artifact
-//! being made), [`status`], [`report`] (what came out).
+//! being made), [`status`], [`report`] (what came out). [`directory`] tells what somebody's path leads to.
 //!
 //! Architecture invariant: the stages are run as commands and read as files; no stage's code is linked.
 
 pub mod artifact;
+pub mod directory;
 pub mod grid;
 pub mod knobs;
 pub mod plan;

@@ -29,6 +29,23 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Expand a study file into a directory with a Makefile and one row per run
+    #[command(after_help = "\
+A study file (TOML) may begin with
+  description = \"What it asks\"
+  last_stage = \"tok\"       lang, tok, model or eval (the default): where its runs end
+and holds these tables; STAGE is lang, tok, model or eval:
+  [base.STAGE]             one value per knob; world = \"../worlds/demo.toml\" in [base.lang] must be there
+  [grid.STAGE]             a list of values per knob; every combination is a run
+  [rotate]                 knob, values, by: one knob that goes round with those of the grid
+  [[control]]              name, and knobs as STAGE.KNOB = VALUE: the grid again with these replaced
+  [claims]                 thresholds of the report's claims
+Knobs are the stage's options, with _ for -: vocab_size under tok is tok-train --vocab-size. Keys of the
+world file stand under world: [grid.world] with mask.share = [0.1, 0.5]. A name that is no knob is refused
+with a list of those there are.
+
+Example:
+  study plan data/studies/demo.toml --out out/demo
+  make -C out/demo -j2")]
     Plan {
         /// The study file (data/studies/*.toml)
         study: PathBuf,
@@ -38,14 +55,25 @@ enum Action {
         /// Write Slurm job arrays as well
         #[arg(long)]
         slurm: bool,
+        /// Plan over the plan of another study; what it built stays
+        #[arg(long)]
+        force: bool,
     },
     /// Say what is done, running, failed and left, and how long it still takes
+    #[command(after_help = "\
+Example:
+  study status out/demo")]
     Status {
         /// A planned study (the --out of study plan)
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
     /// Write tables, figures and a page from whatever has finished; prints the main table and the page's path
+    #[command(after_help = "\
+Examples, a whole study, one in two parts, and one evaluation by itself:
+  study report out/demo --out out/demo/report
+  study report out/part-1 out/part-2 --out out/report
+  study report out/eval --out out/report")]
     Report {
         /// Planned studies and earlier reports of one study, or evaluation and tokenizer directories
         ///
@@ -57,6 +85,9 @@ enum Action {
         /// Directory to write
         #[arg(long, value_name = "REPORT")]
         out: PathBuf,
+        /// Replace an existing REPORT, once the new one is whole
+        #[arg(long)]
+        force: bool,
     },
     /// Make one artifact (what the Makefile's recipes call): lock, log, marks
     #[command(hide = true)]
@@ -72,13 +103,18 @@ enum Action {
 fn main() -> ExitCode {
     let cli: Cli = command::parse();
     command::run(&cli.stage, || match &cli.action {
-        Action::Plan { study, out, slurm } => {
+        Action::Plan {
+            study,
+            out,
+            slurm,
+            force,
+        } => {
             let program =
                 std::env::current_exe().context("study: cannot tell where its binary is")?;
             let binaries = program
                 .parent()
                 .context("study: its binary has no directory")?;
-            let summary = plan::plan(study, out, binaries, *slurm)?;
+            let summary = plan::plan(study, out, binaries, *slurm, *force)?;
             if cli.stage.quiet {
                 return Ok(());
             }
@@ -91,8 +127,8 @@ fn main() -> ExitCode {
         Action::Status { directory } => {
             command::print(status::print(directory, &status::status(directory)?))
         }
-        Action::Report { inputs, out } => {
-            command::print(report::report(inputs, out, cli.stage.force)?)
+        Action::Report { inputs, out, force } => {
+            command::print(report::report(inputs, out, *force)?)
         }
         Action::Stage { name, command } => stage::run(name, command, cli.stage.quiet),
     })

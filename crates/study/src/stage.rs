@@ -42,7 +42,7 @@ pub struct Attempt {
     pub seconds: Option<f64>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The command's last line, where it failed.
+    /// Why it failed, in the command's words.
     pub message: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn is_running(study: &Path, name: &str) -> bool {
 /// Two processes asked for the same artifact: the second waits, then finds it done.
 ///
 /// # Errors
-/// Where the command fails (its last line is in the message) or is interrupted.
+/// Where the command fails (its reason is in the message) or is interrupted.
 pub fn run(name: &str, command: &[String], quiet: bool) -> Result<()> {
     let manifest = format!("artifacts/{name}/manifest.json");
     for directory in ["logs", "state", "artifacts"] {
@@ -128,16 +128,16 @@ pub fn run(name: &str, command: &[String], quiet: bool) -> Result<()> {
             attempt.outcome = Outcome::Interrupted;
             Err(command::Interrupted.into())
         }
-        Ok((status, last)) => {
+        Ok((status, reason)) => {
             attempt.outcome = Outcome::Failed;
-            attempt.message = Some(last.clone());
+            attempt.message = Some(reason.clone());
             let how = if status.success() {
                 "wrote no manifest".into()
             } else {
                 format!("ended with {status}")
             };
             Err(anyhow::anyhow!(
-                "{name}: {how}; see logs/{name}.log: {last}"
+                "{name}: {how}; see logs/{name}.log: {reason}"
             ))
         }
         Err(error) => {
@@ -150,7 +150,32 @@ pub fn run(name: &str, command: &[String], quiet: bool) -> Result<()> {
     result
 }
 
-/// The command's end and its last line; every line goes to the log and, unless quiet, to stderr behind the name.
+/// What a command said last, for the reason where it fails.
+#[derive(Debug, Default)]
+struct Said {
+    line: String,
+    error: Option<String>,
+}
+
+impl Said {
+    fn hear(&mut self, line: String) {
+        let error = line.strip_prefix("error:").map(str::trim);
+        if let Some(error) = error.filter(|error| !error.is_empty()) {
+            self.error = Some(error.to_owned());
+        }
+        if !line.trim().is_empty() {
+            self.line = line;
+        }
+    }
+
+    /// Its last error without the word before it, since advice may follow; where it called nothing so, its last line.
+    fn reason(&self) -> &str {
+        self.error.as_deref().unwrap_or(&self.line)
+    }
+}
+
+/// The command's end, and its reason should it have failed; every line goes to the log and, unless quiet, to stderr behind
+/// the name.
 fn watched(name: &str, command: &[String], quiet: bool) -> Result<(ExitStatus, String)> {
     let [program, arguments @ ..] = command else {
         bail!("{name}: no command given")
@@ -175,7 +200,7 @@ fn watched(name: &str, command: &[String], quiet: bool) -> Result<(ExitStatus, S
     let mut child = child.with_context(|| {
         format!("{program}: cannot start; the five tools must lie in one directory (make BIN=DIR)")
     })?;
-    let sink = Arc::new(Mutex::new((log, String::new())));
+    let sink = Arc::new(Mutex::new((log, Said::default())));
     let copy = |stream: Option<Box<dyn Read + Send>>| {
         let (sink, name) = (Arc::clone(&sink), name.to_owned());
         std::thread::spawn(move || {
@@ -191,9 +216,7 @@ fn watched(name: &str, command: &[String], quiet: bool) -> Result<(ExitStatus, S
                 if !quiet {
                     let _ = writeln!(std::io::stderr(), "{name}  {line}");
                 }
-                if !line.trim().is_empty() {
-                    sink.1 = line;
-                }
+                sink.1.hear(line);
             }
         })
     };
@@ -222,8 +245,8 @@ fn watched(name: &str, command: &[String], quiet: bool) -> Result<(ExitStatus, S
     for copy in copies {
         let _ = copy.join();
     }
-    let last = sink.lock().map(|sink| sink.1.clone()).unwrap_or_default();
-    Ok((status, last))
+    let reason = sink.lock().map(|sink| sink.1.reason().to_owned());
+    Ok((status, reason.unwrap_or_default()))
 }
 
 /// Asks the child to stop as we were asked.
@@ -237,4 +260,29 @@ fn terminate(child: &mut std::process::Child) {
 #[cfg(not(unix))]
 fn terminate(child: &mut std::process::Child) {
     let _ = child.kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_last_error_else_the_last_line() {
+        let reason = |lines: &[&str]| {
+            let mut said = Said::default();
+            for line in lines {
+                said.hear((*line).to_owned());
+            }
+            said.reason().to_owned()
+        };
+        let clap = [
+            "error: invalid value 'huge' for '--size <SIZE>': expected tiny",
+            "",
+            "For more information, try '--help'.",
+        ];
+        assert_eq!(reason(&clap), clap[0][7..]);
+        assert_eq!(reason(&["error: one", "error: two"]), "two");
+        assert_eq!(reason(&["begun", "Killed", " "]), "Killed");
+        assert_eq!(reason(&["error:", "", "no error: here"]), "no error: here");
+    }
 }

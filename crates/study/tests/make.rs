@@ -7,13 +7,13 @@ use std::process::{Command, Output};
 use std::time::SystemTime;
 
 use study::plan::runs::read;
-use study::status::status;
+use study::status::{print, status};
 use study::{artifact::Stage, plan};
 
 /// Writes an empty artifact, as a stage would; counts its calls.
 const STAGE: &str = r#"#!/bin/sh
 echo "$@" >>"$COUNT"
-case " $* " in *"$FAIL"*) echo "error: told to fail" >&2; exit 1;; esac
+case " $* " in *"$FAIL"*) printf '%s\n' "error: told to fail" "" "Try --help." >&2; exit 1;; esac
 while [ $# -gt 0 ]; do
     if [ "$1" = --out ]; then out=$2; fi
     shift
@@ -50,7 +50,7 @@ impl Lab {
         let text = format!("[base.lang]\nworld = \"w.toml\"\n[grid.tok]\nvocab_size = [{sizes}]\n");
         let study = self.root.join("s.toml");
         std::fs::write(&study, text).unwrap();
-        plan::plan(&study, &self.out(), &self.root.join("bin"), false).unwrap();
+        plan::plan(&study, &self.out(), &self.root.join("bin"), false, false).unwrap();
     }
 
     /// Runs make; returns how it ended and the calls of the stages so far.
@@ -94,13 +94,20 @@ fn failed_runs_do_not_stop_others_and_nothing_is_built_twice() {
         [[1, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 0, 1]]
     );
     let state = status(&lab.out()).unwrap();
-    assert_eq!(state.failed[0].1, "error: told to fail");
-    let log =
-        std::fs::read_to_string(lab.out().join(format!("logs/{}.log", state.failed[0].0))).unwrap();
+    let failure = &state.failed[0];
+    assert_eq!(failure.reason, "told to fail");
+    assert_eq!(failure.runs, "tok.vocab_size = 512");
+    let artifact = &failure.artifact;
+    let line = format!("failed: {artifact} (tok.vocab_size = 512): told to fail; see ");
+    assert!(print(&lab.out(), &state).contains(&line));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let line = format!("; see logs/{artifact}.log: told to fail\n");
+    assert!(told.contains(&line), "{told}");
+    let log = std::fs::read_to_string(lab.out().join(format!("logs/{artifact}.log"))).unwrap();
     assert!(
         log.starts_with("$ ")
             && log.contains("--vocab-size 512")
-            && log.ends_with("error: told to fail\n"),
+            && log.ends_with("error: told to fail\n\nTry --help.\n"),
         "{log}"
     );
 

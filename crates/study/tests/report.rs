@@ -293,7 +293,14 @@ fn other_studies_and_single_directories_are_not_mixed_in() {
         "distance = 0.2\nkind = \"correspondence\"",
     );
     std::fs::write(root.join("w.toml"), world).unwrap();
-    plan::plan(&root.join("invented.toml"), &other, Path::new("bin"), false).unwrap();
+    plan::plan(
+        &root.join("invented.toml"),
+        &other,
+        Path::new("bin"),
+        false,
+        false,
+    )
+    .unwrap();
     let error = refused(&[&study, &other]);
     assert!(error.contains("expected a part of the study in"), "{error}");
     assert!(error.contains("lang.world = w-"), "{error}");
@@ -453,6 +460,7 @@ fn bad_input_is_one_clear_line() {
         Path::new("nowhere.toml"),
         &root.join("never"),
         Path::new("bin"),
+        false,
         false,
     )
     .unwrap_err();

@@ -15,7 +15,7 @@ fn studies() -> PathBuf {
 fn planned(name: &str) -> Vec<PlannedRun> {
     let directory = tempfile::tempdir().unwrap();
     let file = studies().join(format!("{name}.toml"));
-    plan::plan(&file, directory.path(), Path::new("bin"), true).unwrap();
+    plan::plan(&file, directory.path(), Path::new("bin"), true, false).unwrap();
     read(directory.path()).unwrap().unwrap()
 }
 

@@ -45,6 +45,7 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Print a TOK directory for a person: its figures, and concepts cut into tokens
+    #[command(after_help = "Example:\n  tok-train show out/tok 17 kalu")]
     Show {
         /// The TOK directory
         tok: PathBuf,
@@ -52,6 +53,7 @@ enum Command {
         concepts: Vec<String>,
     },
     /// Print the token ids of each line of a file, to compare with other readers of tokenizer.json
+    #[command(after_help = "Example:\n  tok-train encode out/tok sentences.txt")]
     Encode {
         /// The TOK directory
         tok: PathBuf,
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
     command::run(&line.stage, || match (&line.command, &line.train) {
         (Some(Command::Show { tok, concepts }), _) => show::run(tok, concepts),
         (Some(Command::Encode { tok, file }), _) => encode::run(tok, file),
-        (None, Some(flags)) => train::run(flags, &line.stage),
+        (None, Some(flags)) => train::run(flags),
         (None, None) => {
             anyhow::bail!("expected --lang LANG and --out TOK, or a command; see tok-train --help")
         }

@@ -48,6 +48,9 @@ pub struct TrainFlags {
     /// Go on after a killed run; exit 0 where TOK is whole with the same configuration
     #[arg(long)]
     pub resume: bool,
+    /// Replace an existing TOK, once the new one is whole
+    #[arg(long)]
+    pub force: bool,
 }
 
 impl TrainFlags {

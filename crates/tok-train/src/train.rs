@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use command::StageFlags;
 use corpus::{Input, Language, Output, Request, Stage, write_rows};
 use lm::SplitIds;
 use serde_json::json;
@@ -25,13 +24,13 @@ use crate::{masked_forms, word_counts};
 /// # Errors
 /// A LANG that is damaged or states a masked form in minority text where it was not asked to; an algorithm, size,
 /// regime or control that this LANG does not allow; a file that cannot be written; an interrupt.
-pub fn run(flags: &TrainFlags, stage: &StageFlags) -> Result<()> {
+pub fn run(flags: &TrainFlags) -> Result<()> {
     let lang = Input::open(&flags.lang, Stage::Lang)?;
     require_allowed(flags, &lang)?;
     let configuration = flags.configuration();
     let request = Request {
         out: &flags.out,
-        force: stage.force,
+        force: flags.force,
         resume: flags.resume,
         kind: Stage::Tok,
         tool: "tok-train",

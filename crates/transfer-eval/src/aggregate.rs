@@ -139,24 +139,54 @@ pub fn compare(again: &[MetricRow], file: &[MetricRow]) -> Result<usize> {
             "metrics.parquet: has {expected} rows, computed again from {SOURCES} there are {found}"
         );
     }
-    match again.iter().zip(file).find(|(again, file)| again != file) {
-        Some((again, file)) => {
-            let MetricRow {
-                step,
-                stage,
-                metric,
-                condition,
-                ..
-            } = file;
-            let said =
-                |value: Option<f64>| value.map_or("null".to_owned(), |value| value.to_string());
-            let (now, then) = (said(again.value), said(file.value));
-            bail!(
-                "metrics.parquet: step {step} {stage} {metric} {condition}: has {then}, computed again from {SOURCES} {now}"
-            )
-        }
-        None => Ok(found),
+    for (again, file) in again.iter().zip(file) {
+        let Some((column, now, then)) = difference(again, file) else {
+            continue;
+        };
+        let MetricRow {
+            step,
+            stage,
+            metric,
+            condition,
+            ..
+        } = file;
+        let phenomenon = file.phenomenon.as_ref();
+        let phenomenon = phenomenon.map_or(String::new(), |name| format!(" {name}"));
+        bail!(
+            "metrics.parquet: step {step} {stage} {metric}{phenomenon} {condition}: has {column} {then}, computed again from {SOURCES} it is {now}"
+        );
     }
+    Ok(found)
+}
+
+/// The first column in which two rows differ, and what it says in each.
+fn difference(again: &MetricRow, file: &MetricRow) -> Option<(&'static str, String, String)> {
+    if again == file {
+        return None;
+    }
+    let both = cells(again).into_iter().zip(cells(file));
+    both.map(|((column, now), (_, then))| (column, now, then))
+        .find(|(_, now, then)| now != then)
+}
+
+/// A row as text; numbers with as many digits as tell them from every other.
+fn cells(row: &MetricRow) -> [(&'static str, String); 12] {
+    let text = |cell: &Option<String>| cell.clone().unwrap_or("null".to_owned());
+    let number = |cell: Option<f64>| cell.map_or("null".to_owned(), |value| value.to_string());
+    [
+        ("step", row.step.to_string()),
+        ("stage", row.stage.clone()),
+        ("metric", row.metric.clone()),
+        ("condition", row.condition.to_string()),
+        ("phenomenon", text(&row.phenomenon)),
+        ("value", number(row.value)),
+        ("n_items", row.n_items.to_string()),
+        ("n_concepts", row.n_concepts.to_string()),
+        ("chance", number(row.chance)),
+        ("low", number(row.low)),
+        ("high", number(row.high)),
+        ("reason", text(&row.reason)),
+    ]
 }
 
 /// Reads a table that is sorted by step, one step at a time.
@@ -218,5 +248,54 @@ impl<R: Table> Steps<R> {
             rows.push(row);
         }
         Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use corpus::Condition;
+
+    #[test]
+    fn what_differs_is_named_and_never_two_equal_numbers() {
+        let row = MetricRow {
+            step: 4,
+            stage: "type".to_owned(),
+            metric: "accuracy".to_owned(),
+            condition: Condition::Masked,
+            phenomenon: Some("other_type".to_owned()),
+            value: Some(0.525),
+            n_items: 4,
+            n_concepts: 2,
+            chance: Some(0.5),
+            low: Some(0.25),
+            high: Some(0.75),
+            reason: None,
+        };
+        let with = |change: fn(&mut MetricRow)| {
+            let mut changed = row.clone();
+            change(&mut changed);
+            let error = compare(&[changed], std::slice::from_ref(&row)).unwrap_err();
+            error.to_string().replace(SOURCES, "SOURCES")
+        };
+        let of = "metrics.parquet: step 4 type accuracy other_type masked: has";
+        assert_eq!(
+            with(|row| row.low = Some(0.125)),
+            format!("{of} low 0.25, computed again from SOURCES it is 0.125")
+        );
+        assert_eq!(
+            with(|row| row.high = None),
+            format!("{of} high 0.75, computed again from SOURCES it is null")
+        );
+        assert_eq!(
+            with(|row| row.value = Some(0.525_000_000_000_000_1)),
+            format!("{of} value 0.525, computed again from SOURCES it is 0.5250000000000001")
+        );
+        assert_eq!(
+            with(|row| row.metric = "mrr".to_owned()),
+            format!("{of} metric accuracy, computed again from SOURCES it is mrr")
+        );
+        let same = std::slice::from_ref(&row);
+        assert_eq!(compare(same, same).unwrap(), 1);
     }
 }

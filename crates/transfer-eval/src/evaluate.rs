@@ -175,6 +175,8 @@ fn record(
     output: &mut Output,
 ) -> Result<Vec<u64>> {
     let checkpoints = inputs.checkpoints()?;
+    // A file cut short is told now, not after the checkpoints before it; each is hashed only when its turn comes.
+    inputs.model.check_lengths()?;
     let world = inputs::world(&inputs.lang)?;
     let texts = inputs::validation(&inputs.lang, settings.validation_pairs)?;
     let seed = Seed(settings.seed);

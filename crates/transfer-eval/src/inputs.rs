@@ -13,6 +13,7 @@ use crate::aggregate::Evidence;
 use crate::evaluate::Settings;
 use crate::items::Items;
 use crate::lexicon::Nouns;
+use crate::measure::Bootstrap;
 use crate::score::suite::Text;
 use crate::show::concept::Sources;
 
@@ -218,6 +219,11 @@ impl Evaluated {
             .and_then(|settings| settings.bootstrap().check().map(|()| settings))
             .with_context(|| path.display().to_string())?;
         Ok(Evaluated { eval, settings })
+    }
+
+    /// How its intervals were drawn.
+    pub fn bootstrap(&self) -> Bootstrap {
+        self.settings.bootstrap()
     }
 
     /// Rows of metrics.parquet.

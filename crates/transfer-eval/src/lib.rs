@@ -6,7 +6,8 @@
 //!   text), [`engine`] (who computes them);
 //! - [`stages`]: grammar, types, knowledge, lexical forms; [`text`], [`ladder`] and [`alignment`] beside them;
 //! - [`measure`] and [`bootstrap`] (from outcomes to value, chance and interval), [`onset`];
-//! - [`inputs`], [`evaluate`] (one run over every checkpoint), [`aggregate`] (metrics from files alone), [`show`].
+//! - [`inputs`], [`evaluate`] (one run over every checkpoint), [`aggregate`] (metrics from files alone), [`destination`]
+//!   (where they may be written), [`show`].
 //!
 //! Architecture invariant: metrics are computed from the files of EVAL, never from values that only memory held; so
 //! they can be computed again without a model. Models are seen through [`score::LanguageModel`] alone.
@@ -14,6 +15,7 @@
 pub mod aggregate;
 pub mod alignment;
 pub mod bootstrap;
+pub mod destination;
 pub mod engine;
 pub mod evaluate;
 pub mod generate;

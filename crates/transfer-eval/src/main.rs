@@ -9,21 +9,21 @@ use corpus::tables::MetricRow;
 use options::{Aggregate, Cli, Command, Evaluate, Show};
 use transfer_eval::evaluate::{Manner, Settings, evaluate};
 use transfer_eval::inputs::{Evaluated, Inputs};
-use transfer_eval::{aggregate, show};
+use transfer_eval::{aggregate, destination, show};
 
 fn main() -> ExitCode {
     let cli: Cli = command::parse();
     command::run(&cli.stage, || match (&cli.command, &cli.evaluate) {
         (Some(Command::Aggregate(flags)), _) => run_aggregate(flags),
         (Some(Command::Show(flags)), _) => run_show(flags),
-        (None, Some(flags)) => run_evaluate(flags, cli.stage.force),
+        (None, Some(flags)) => run_evaluate(flags),
         (None, None) => {
             bail!("expected --lang, --tok, --model and --out; see transfer-eval --help")
         }
     })
 }
 
-fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
+fn run_evaluate(flags: &Evaluate) -> Result<()> {
     let temperature = flags.temperature;
     ensure!(
         temperature.is_finite() && temperature > 0.0,
@@ -48,7 +48,7 @@ fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
     };
     let manner = Manner {
         out: &flags.out,
-        force,
+        force: flags.force,
         resume: flags.resume,
         device: flags.device,
         batch: flags.batch,
@@ -64,12 +64,22 @@ fn run_evaluate(flags: &Evaluate, force: bool) -> Result<()> {
 }
 
 fn run_aggregate(flags: &Aggregate) -> Result<()> {
-    let evaluated = Evaluated::open(&flags.eval)?;
-    let mut evidence = evaluated.evidence(flags.lang.as_deref(), flags.tok.as_deref())?;
-    if let Some(replicates) = flags.bootstrap {
-        evidence.bootstrap.replicates = replicates;
-        evidence.bootstrap.check().context("--bootstrap")?;
+    if let Some(out) = &flags.out {
+        destination::check(out, flags.force)?;
     }
+    let evaluated = Evaluated::open(&flags.eval)?;
+    let mut bootstrap = evaluated.bootstrap();
+    if let Some(replicates) = flags.bootstrap {
+        let own = bootstrap.replicates;
+        ensure!(
+            flags.out.is_some() || replicates == own,
+            "--bootstrap {replicates}: EVAL has {own} resamples, so its intervals cannot be compared; leave it out, or write with --out FILE"
+        );
+        bootstrap.replicates = replicates;
+        bootstrap.check().context("--bootstrap")?;
+    }
+    let mut evidence = evaluated.evidence(flags.lang.as_deref(), flags.tok.as_deref())?;
+    evidence.bootstrap = bootstrap;
     let metrics = aggregate::metrics(&evidence, |name| Ok(evaluated.eval.file(name)?))?;
     match &flags.out {
         Some(path) => {
@@ -88,6 +98,7 @@ fn run_aggregate(flags: &Aggregate) -> Result<()> {
 }
 
 fn run_show(flags: &Show) -> Result<()> {
+    ensure!(flags.steps > 0, "--steps 0: expected at least 1");
     let evaluated = Evaluated::open(&flags.eval)?;
     if evaluated.eval.manifest().measured["b_unmasked"] == true {
         command::print(

@@ -142,7 +142,7 @@ impl Measure {
 pub struct Bootstrap {
     /// The stage's seed; each measure draws from a stream named after it.
     pub seed: Seed,
-    /// Resamples a measure; 0 for no intervals.
+    /// Resamples a measure; 0 for no intervals but those that measures bring.
     pub replicates: usize,
 }
 

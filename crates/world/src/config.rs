@@ -1,6 +1,7 @@
 //! The knobs of a world, as `data/worlds/*.toml` spells them.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::form::{DivergenceConfig, FormConfig};
 
@@ -118,11 +119,22 @@ pub struct CorpusConfig {
     /// Validation derivations, each told in both languages.
     pub validation_documents: u64,
     /// Fewest and most sentences of a document.
+    #[serde(deserialize_with = "pair")]
     pub sentences: [u16; 2],
     /// Nesting limit of noun phrases within a sentence.
     pub max_depth: u8,
     /// Documents of one Parquet shard.
     pub shard_documents: u64,
+}
+
+/// Two numbers. As an array of two, `toml` would take the first two of a longer list.
+fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u16; 2], D::Error> {
+    let numbers = Vec::<u16>::deserialize(deserializer)?;
+    let found = numbers.len();
+    let expected = &"an array of length 2";
+    numbers
+        .try_into()
+        .map_err(|_| D::Error::invalid_length(found, expected))
 }
 
 /// The evaluation material's size.

@@ -98,6 +98,27 @@ pub enum WorldError {
     Inconsistent(&'static str),
 }
 
+impl WorldError {
+    /// The configuration key whose value alone is at fault, with which the message then begins; none where several
+    /// values do not go together.
+    pub fn key(&self) -> Option<String> {
+        Some(match self {
+            WorldError::Range { field, .. } => (*field).to_owned(),
+            WorldError::Ontology(OntologyError::Range { field, .. }) => format!("ontology.{field}"),
+            WorldError::Mask(MaskError::Range { field, .. }) => format!("mask.{field}"),
+            WorldError::Order { language, .. } => format!("order.{language}"),
+            WorldError::Form(FormError::Phonotactics { field, .. }) => {
+                format!("form.phonotactics.{field}")
+            }
+            WorldError::Form(FormError::NoSyllables { category }) => {
+                format!("form.syllables.{category}")
+            }
+            WorldError::Form(FormError::DistanceRange { .. }) => "divergence.distance".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
 /// `world.json`: a world with its grammar as text.
 #[derive(Serialize, Deserialize)]
 struct WorldFile {

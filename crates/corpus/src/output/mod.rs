@@ -81,7 +81,7 @@ impl Begin {
 }
 
 /// A stage's output while it is written. Dropped without [`Output::publish`], it leaves `OUT.partial` for `--resume`
-/// and releases the lock.
+/// where there is work in it, and releases the lock.
 #[derive(Debug)]
 pub struct Output {
     places: Places,
@@ -91,6 +91,8 @@ pub struct Output {
     resumed: bool,
     started: SystemTime,
     notes: Map<String, Value>,
+    /// Before the lock: dropped while that is held.
+    leftover: partial::Leftover,
     lock: File,
 }
 

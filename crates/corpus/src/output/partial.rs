@@ -2,12 +2,12 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::{Begin, CONFIGURATION, LOCK, Output, Places, is_same, publish};
+use super::{Begin, CONFIGURATION, LOCK, Output, Places, RESUME, is_same, publish};
 use crate::input::names;
 use crate::manifest::{MANIFEST, canonical_json, first_difference};
 use crate::{Error, Manifest, Result, durable};
@@ -66,6 +66,7 @@ pub(super) fn begin(
         resumed,
         started: SystemTime::now(),
         notes: Map::new(),
+        leftover: Leftover(places.partial.clone()),
         lock,
     };
     Ok(if resumed {
@@ -78,7 +79,7 @@ pub(super) fn begin(
 /// What an existing OUT means: `true`, it is what was asked for; `false`, it is not there or is to be replaced.
 fn judge_existing(places: &Places, manifest: &Manifest, force: bool, resume: bool) -> Result<bool> {
     let Places { out, partial, .. } = places;
-    if !durable::exists(out)? {
+    if !durable::exists(out)? || is_empty_directory(out) {
         return Ok(false);
     }
     // Whoever takes it for done takes every byte for good.
@@ -94,29 +95,36 @@ fn judge_existing(places: &Places, manifest: &Manifest, force: bool, resume: boo
             return Ok(true);
         }
     }
-    if !force {
-        let found = match same {
-            Ok(()) => "the whole output of the same configuration (--resume accepts it)".to_owned(),
-            Err(found) => found,
-        };
-        return Err(Error::Exists {
-            path: out.clone(),
-            found,
-        });
-    }
+    let found = match same {
+        Ok(()) => "the whole output of the same configuration (--resume accepts it)".to_owned(),
+        Err(found) => found,
+    };
     // --force deletes directories of the same kind only, whatever their configuration, version or damage; one whose
     // manifest cannot be read may be anybody's.
-    match Manifest::read(out, manifest.kind) {
-        Ok(_) | Err(Error::NewerFormat { .. }) => Ok(false),
-        Err(_) => {
-            let found = same.err().unwrap_or_default();
-            Err(Error::NotReplaceable {
-                path: out.clone(),
-                kind: manifest.kind,
-                found,
-            })
-        }
+    let replaceable = matches!(
+        Manifest::read(out, manifest.kind),
+        Ok(_) | Err(Error::NewerFormat { .. })
+    );
+    let path = out.clone();
+    match (force, replaceable) {
+        (true, true) => Ok(false),
+        (true, false) => Err(Error::NotReplaceable {
+            path,
+            kind: manifest.kind,
+            found,
+        }),
+        (false, _) => Err(Error::Exists {
+            path,
+            found,
+            replaceable,
+        }),
     }
+}
+
+/// Whether it is a directory with nothing in it, as `mktemp -d` makes: as good as none.
+pub(super) fn is_empty_directory(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| there.is_dir())
+        && names(path).is_ok_and(|names| names.is_empty())
 }
 
 /// Takes the lock of `OUT.partial`, creating both.
@@ -217,6 +225,41 @@ fn leave(places: &Places, lock: File) {
         std::fs::remove_dir(&places.partial).ok();
     }
     drop(lock);
+}
+
+/// What is left in `OUT.partial` when its [`Output`] is dropped: without any work in it, it is deleted.
+#[derive(Debug)]
+pub(super) struct Leftover(PathBuf);
+
+impl Leftover {
+    /// From here on the directory may be another process's.
+    pub(super) fn published(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Leftover {
+    /// The lock is still held.
+    fn drop(&mut self) {
+        let Leftover(partial) = self;
+        let is_work = |name: &String| match name.as_str() {
+            LOCK | CONFIGURATION => false,
+            RESUME => !is_empty_directory(&partial.join(RESUME)),
+            _ => true,
+        };
+        if names(partial).is_ok_and(|names| !names.iter().any(is_work)) {
+            // The lock last, and nothing that others may have put there since.
+            durable::remove_file(&partial.join(CONFIGURATION)).ok();
+            std::fs::remove_dir(partial.join(RESUME)).ok();
+            durable::remove_file(&partial.join(LOCK)).ok();
+            std::fs::remove_dir(partial).ok();
+        } else if command::check_interrupt().is_err() {
+            tracing::info!(
+                "{}: the same command with --resume goes on from here",
+                partial.display()
+            );
+        }
+    }
 }
 
 /// Completes or undoes a swap of `--force` that was killed; gives the lock back, or none where the partial output

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::partial::is_empty_directory;
 use super::{CONFIGURATION, LOCK, Output, Places, RESUME, RUN, TIMING};
 use crate::durable::{self, UNFINISHED};
 use crate::fingerprint::hash_file;
@@ -49,6 +50,7 @@ pub(super) fn publish(mut output: Output, measured: Value) -> Result<Fingerprint
         .try_for_each(|path| durable::sync_directory(path))?;
     durable::write_file(&partial.join(MANIFEST), text.as_bytes())?;
 
+    output.leftover.published();
     rename_into_place(&output.places, output.force, output.lock)?;
     Ok(fingerprint)
 }
@@ -56,14 +58,19 @@ pub(super) fn publish(mut output: Output, measured: Value) -> Result<Fingerprint
 /// Renames a partial output that has its manifest to OUT, and gives up the lock.
 pub(super) fn rename_into_place(places: &Places, force: bool, lock: File) -> Result<()> {
     let Places { out, replaced, .. } = places;
-    let occupied = durable::exists(out)?;
+    let is_empty = is_empty_directory(out);
+    let occupied = durable::exists(out)? && !is_empty;
     if occupied && !force {
         return Err(Error::Exists {
             path: out.clone(),
             found: "something that appeared while it was written".into(),
+            replaceable: true,
         });
     }
     drop_working_state(places)?;
+    if is_empty {
+        std::fs::remove_dir(out).map_err(Error::io(out, "replace it"))?;
+    }
     if occupied {
         durable::rename(out, replaced)?;
         durable::sync_directory(durable::parent(out))?;

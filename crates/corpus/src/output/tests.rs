@@ -161,6 +161,33 @@ fn an_existing_output_is_refused_without_force() {
 }
 
 #[test]
+fn an_empty_directory_is_as_good_as_none() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.at("lang")).unwrap();
+    bench.published("lang", "", &json!(1));
+    assert_eq!(content(&bench.at("lang")), "1");
+    assert_eq!(bench.names(""), ["lang"]);
+}
+
+#[test]
+fn what_holds_no_work_is_not_left_behind() {
+    let bench = Bench::new();
+    let output = bench.begun("lang", "", &json!(1));
+    output.resume_directory().unwrap();
+    assert_eq!(bench.names(""), ["lang.partial"]);
+    drop(output);
+    assert!(bench.names("").is_empty());
+
+    let output = bench.begun("lang", "", &json!(1));
+    std::fs::write(output.resume_directory().unwrap().join("state"), "3 steps").unwrap();
+    drop(output);
+    assert!(matches!(
+        bench.begin("lang", "resume", &json!(1)),
+        Ok(Begin::Resumed(_))
+    ));
+}
+
+#[test]
 fn force_swaps_after_success() {
     let bench = Bench::new();
     bench.published("lang", "", &json!(1));
@@ -197,6 +224,11 @@ fn force_deletes_only_outputs_of_the_same_kind() {
         bench.refused(bench.begin("home", "force", &json!(1))),
         "home: expected a language directory written by lang-gen to replace, found a directory with \"thesis.tex\"; \
          --force deletes nothing else: choose another --out"
+    );
+    // Nor is it recommended where it would be refused.
+    assert_eq!(
+        bench.refused(bench.begin("home", "", &json!(1))),
+        "home: expected nothing there, found a directory with \"thesis.tex\"; choose another --out"
     );
     // Other programs have a manifest.json as well.
     std::fs::write(
@@ -326,7 +358,7 @@ fn resume_is_done_where_the_output_is_whole() {
         );
     }
     // A replacement that was begun goes on.
-    drop(bench.begun("lang", "force", &json!(1)));
+    fill(&bench.begun("lang", "force", &json!(1)), &json!(1));
     assert!(matches!(
         bench.begin("lang", "resume force", &json!(1)),
         Ok(Begin::Resumed(_))
@@ -364,7 +396,7 @@ fn leavings_beside_a_done_output_go() {
     std::fs::write(bench.at("lang.partial/thesis.txt"), "somebody's").unwrap();
     assert!(done("resume") && bench.at("lang.partial/thesis.txt").exists());
     std::fs::remove_dir_all(bench.at("lang.partial")).unwrap();
-    drop(bench.begun("lang", "force", &json!(2)));
+    fill(&bench.begun("lang", "force", &json!(2)), &json!(2));
     assert!(done("resume") && bench.at("lang.partial/configuration.json").exists());
 }
 

@@ -170,6 +170,17 @@ fn many_rows_fill_row_groups_of_fixed_size() {
 }
 
 #[test]
+fn an_unfinished_table_leaves_nothing_and_the_older_one_alone() {
+    let (directory, path) = scratch();
+    std::fs::write(&path, "older").unwrap();
+    let mut writer = TableWriter::create(&path).unwrap();
+    writer.push(&score(1)).unwrap();
+    drop(writer);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "older");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_file_has_its_name_only_once_it_is_whole() {
     let (directory, path) = scratch();
     let mut writer = TableWriter::create(&path).unwrap();

@@ -32,10 +32,11 @@ const ZSTD_LEVEL: i32 = 3;
 /// changes no byte.
 const CREATED_BY: &str = "in-vitro-lab version 1.0.0";
 
-/// A Parquet file while it is written: at `NAME.tmp`, renamed to its name once it is whole.
+/// A Parquet file while it is written: at `NAME.tmp`, renamed to its name once it is whole, deleted where that fails.
 pub(crate) struct FileWriter {
     path: PathBuf,
     beside: PathBuf,
+    is_whole: bool,
     schema: SchemaRef,
     writer: ArrowWriter<File>,
 }
@@ -59,6 +60,7 @@ impl FileWriter {
         Ok(FileWriter {
             path: path.into(),
             beside,
+            is_whole: false,
             schema,
             writer,
         })
@@ -78,7 +80,17 @@ impl FileWriter {
         self.writer
             .finish()
             .map_err(|error| write_error(&self.beside, error))?;
-        durable::finish(self.writer.inner(), &self.beside, &self.path)
+        durable::finish(self.writer.inner(), &self.beside, &self.path)?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            durable::remove_file(&self.beside).ok();
+        }
     }
 }
 

@@ -34,7 +34,7 @@ struct RotateFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ControlFile {
-    name: String,
+    name: Spanned<String>,
     #[serde(default)]
     world: KnobTable,
     #[serde(default)]
@@ -269,15 +269,14 @@ impl Study {
         };
         let mut controls = Vec::new();
         for control in &file.control {
-            ensure!(
-                control.name != "main"
-                    && !controls
-                        .iter()
-                        .any(|seen: &Control| seen.name == control.name),
-                "{}: control name \"{}\" is taken",
-                source.path.display(),
-                control.name
-            );
+            let name = control.name.get_ref();
+            let taken = |seen: &Control| seen.name == *name;
+            if name == "main" || controls.iter().any(taken) {
+                return Err(source.error(
+                    control.name.span(),
+                    format!("control name \"{name}\" is taken"),
+                ));
+            }
             let scopes = [
                 (Scope::World, &control.world),
                 (Scope::Lang, &control.lang),
@@ -285,9 +284,16 @@ impl Study {
                 (Scope::Model, &control.model),
                 (Scope::Eval, &control.eval),
             ];
+            let replaced = read_scopes(source, scopes, true, None)?;
+            if replaced.is_empty() {
+                return Err(source.error(
+                    control.name.span(),
+                    format!("control \"{name}\": expected at least one changed knob, found none"),
+                ));
+            }
             controls.push(Control {
-                name: control.name.clone(),
-                replaced: read_scopes(source, scopes, true, None)?,
+                name: name.clone(),
+                replaced,
             });
         }
         let mut settings: BTreeMap<Key, Setting> = knobs::KNOBS
@@ -300,6 +306,7 @@ impl Study {
         );
         Ok(Study {
             name: name.to_owned(),
+            path: source.path.to_owned(),
             description: file.description,
             last_stage: file.last_stage,
             thresholds: file.claims,

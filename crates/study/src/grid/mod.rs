@@ -18,12 +18,15 @@
 //! ```
 
 mod file;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
+
+pub use limits::SIZES;
 
 use crate::knobs::{Scope, Setting};
 use crate::thresholds::Thresholds;
@@ -65,6 +68,8 @@ pub struct Study {
     pub last_stage: LastStage,
     /// Thresholds of the claims' table.
     pub thresholds: Thresholds,
+    /// The study file, for messages.
+    path: PathBuf,
     world: PathBuf,
     base: BTreeMap<Key, Setting>,
     grid: BTreeMap<Key, Vec<Setting>>,
@@ -98,6 +103,9 @@ struct Control {
 
 impl Study {
     /// Every run, the grid's first, then each control's; equal runs once, under the first label.
+    ///
+    /// # Errors
+    /// Where there are too many, or knobs of one do not go together.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let mut runs: Vec<Run> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -131,6 +139,13 @@ impl Study {
                     index /= values.len();
                 }
                 let run = self.run(control, chosen);
+                if let Err(problem) = limits::check(&run) {
+                    let whose = match control.name.as_str() {
+                        "main" => String::new(),
+                        name => format!("control \"{name}\": "),
+                    };
+                    bail!("{}: {whose}{problem}", self.path.display());
+                }
                 if seen.insert(serde_json::to_string(&run.settings_by_name())?) {
                     runs.push(run);
                 }
@@ -169,8 +184,7 @@ impl Study {
             settings.remove(&(Scope::Tok, "vocab_size".into()));
         }
         // One budget: a more specific one in the grid or a control replaces the base's.
-        let budget =
-            ["max_steps", "max_tokens", "max_chars"].map(|key| (Scope::Model, key.to_owned()));
+        let budget = limits::BUDGETS.map(|key| (Scope::Model, key.to_owned()));
         let varied = |key: &Key| self.grid.contains_key(key) || control.replaced.contains_key(key);
         if budget.iter().any(varied) {
             settings.retain(|key, _| !budget.contains(key) || varied(key));
@@ -266,7 +280,7 @@ tok.vocab_size = 64
     }
 
     #[test]
-    fn unknown_keys_are_refused_with_their_line() {
+    fn unknown_keys_and_values_are_refused_with_their_line() {
         let cases = [
             (
                 "[base.lang]\nworld = \"w\"\n[base.tok]\nvocab = 3\n",
@@ -284,7 +298,23 @@ tok.vocab_size = 64
                 "[base.lang]\nworld = \"w\"\nx = [\n",
                 "s.toml: line 3: unclosed array",
             ),
-            ("[base.tok]\nvocab_size = 3\n", "s.toml: no world"),
+            ("[base.tok]\nvocab_size = 64\n", "s.toml: no world"),
+            (
+                "[base.lang]\nworld = \"w\"\n[[control]]\nname = \"c\"\ntok.algorithm = \"foo\"\n",
+                "s.toml: line 5: tok.algorithm: expected bpe, byte-bpe,",
+            ),
+            (
+                "[base.lang]\nworld = \"w\"\n[grid.tok]\nregime = [\"balanced\", \"foo\"]\n",
+                "s.toml: line 4: tok.regime: expected majority,",
+            ),
+            (
+                "[base.lang]\nworld = \"w\"\n[rotate]\nknob = \"lang.documents\"\nby = {}\nvalues = [1, 0]\n",
+                "s.toml: line 6: lang.documents: expected a whole number from 1",
+            ),
+            (
+                "[base.lang]\nworld = \"w\"\n[[control]]\nname = \"x\"\n",
+                "s.toml: line 4: control \"x\": expected at least one changed knob, found none",
+            ),
             (
                 "[base.lang]\nworld = \"w\"\n[grid.tok]\nvocab_size = []\n",
                 "s.toml: line 4: tok.vocab_size: expected at least one value",
@@ -295,6 +325,29 @@ tok.vocab_size = 64
             assert!(error.contains(expect), "{error:?} lacks {expect:?}");
             assert!(!error.contains('\n'), "{error:?}");
         }
+    }
+
+    #[test]
+    fn knobs_that_do_not_go_together_are_refused() {
+        let refused = |rest: &str| {
+            let text = format!("[base.lang]\nworld = \"w\"\n{rest}");
+            study(&text).unwrap().runs().unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused("[base.model]\nmax_steps = 5\nmax_chars = 1000\n"),
+            "s.toml: expected one of model.max_steps, model.max_tokens, model.max_chars, found \
+             model.max_steps = 5 and model.max_chars = 1000"
+        );
+        assert_eq!(
+            refused("[[control]]\nname = \"heads\"\nmodel.n_heads = 3\n"),
+            "s.toml: control \"heads\": model.n_heads: expected a number whose double divides d_model = 64, found 3"
+        );
+        assert_eq!(
+            refused("[base.model]\nmax_steps = 5\nwarmup_steps = 6\n"),
+            "s.toml: model.warmup_steps: expected at most model.max_steps = 5, found 6"
+        );
+        let fits = "[base.lang]\nworld = \"w\"\n[base.model]\nsize = \"base\"\nd_model = 96\nn_heads = 3\n";
+        assert!(study(fits).unwrap().runs().is_ok());
     }
 
     #[test]

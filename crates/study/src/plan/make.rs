@@ -27,6 +27,19 @@ pub struct Goal {
     pub artifacts: Vec<String>,
 }
 
+/// The first line of every plan's Makefile, around the study's name: by it a plan is known.
+const FIRST_LINE: [&str; 2] = [
+    "# The study \"",
+    "\", written by `study plan`: plan again rather than edit it.",
+];
+
+/// The study for which a Makefile was planned; `None` where it is somebody else's.
+pub fn study_of(makefile: &str) -> Option<&str> {
+    let line = makefile.lines().next()?;
+    line.strip_prefix(FIRST_LINE[0])?
+        .strip_suffix(FIRST_LINE[1])
+}
+
 /// The Makefile's text. `binaries`: the directory that holds the stages' binaries.
 ///
 /// Prerequisites are order-only: a name says what an artifact holds, so only whether it exists counts, never which file
@@ -34,7 +47,7 @@ pub struct Goal {
 pub fn makefile(study: &str, artifacts: &[Artifact], goals: &[Goal], binaries: &str) -> String {
     let mut text = format!(
         "\
-# The study \"{study}\", written by `study plan`: plan again rather than edit it.
+{head}{study}{tail}
 #
 #   make -jN           build what is missing, N artifacts at once
 #   make -k -jN        the same, going past failed runs
@@ -50,10 +63,14 @@ DEVICE ?= cpu
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
 THREADS ?= $(shell threads=$$(( $(CORES) / $(JOBS) )); echo $$(( threads > 0 ? threads : 1 )))
+# Unless told, candle counts the cores anew for each product of matrices: a tenth of an evaluation's time.
+export RAYON_NUM_THREADS = $(THREADS)
 
 .SUFFIXES:
 .PHONY: all
 all:",
+        head = FIRST_LINE[0],
+        tail = FIRST_LINE[1],
         bin = binaries.replace('$', "$$").replace('#', "\\#"),
     );
     let (targets, alone): (Vec<&Goal>, Vec<&Goal>) =
@@ -137,6 +154,10 @@ mod tests {
             },
         ];
         let text = makefile("s", &[lang, tok], &goals, "/a $b/bin");
+        assert!(text.starts_with("# The study \"s\", written by `study plan`: plan again"));
+        assert_eq!(study_of(&text), Some("s"));
+        assert_eq!(study_of("all: s\n"), None);
+        assert!(text.contains("\nexport RAYON_NUM_THREADS = $(THREADS)\n"));
         assert!(text.contains(
             "\n.PRECIOUS: artifacts/lang-0/manifest.json artifacts/tok-1/manifest.json\n"
         ));

@@ -7,17 +7,23 @@
 //! | `study.toml` | the study as planned |
 //! | `worlds/` | world files and grammars as resolved |
 //! | `artifacts/`, `logs/`, `state/` | what the stages write |
+//!
+//! The Makefile is written first: by its first line a later plan knows the directory for its own, also where this one was
+//! killed on the way. Nothing is written into a directory that is somebody else's.
 
 pub mod make;
 pub mod runs;
 pub mod slurm;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::artifact::{Artifacts, Stage};
+use crate::directory::Found;
 use crate::grid::{Run, Study};
 use crate::knobs::Scope;
 use crate::world_file::WorldFiles;
@@ -35,12 +41,20 @@ pub struct Summary {
     pub unused: Vec<String>,
 }
 
-/// Plans the study at `study_path` into `out`, for binaries in `binaries`; writes only what changed.
+/// Plans the study at `study_path` into `out`, for binaries in `binaries`; writes only what changed. `slurm`: job arrays as
+/// well; `force`: also over the plan of another study.
 ///
 /// # Errors
-/// Where the study or its worlds cannot be read, or `out` cannot be written.
-pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Result<Summary> {
+/// Where the study or its worlds cannot be read, or `out` cannot be written or is no directory to plan into.
+pub fn plan(
+    study_path: &Path,
+    out: &Path,
+    binaries: &Path,
+    slurm: bool,
+    force: bool,
+) -> Result<Summary> {
     let study = Study::open(study_path)?;
+    check_out(out, &study.name, force)?;
     let mut runs = study.runs()?;
     let mut worlds = WorldFiles::default();
     let mut world_names = Vec::new();
@@ -56,16 +70,8 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
         }
     }
     let artifacts = Artifacts::of(&runs, study.last_stage, &mut worlds)?;
-    for directory in [out.to_owned(), out.join("worlds")] {
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
-    }
-    for (name, text) in worlds.files() {
-        write_if_changed(&out.join("worlds").join(name), text.as_bytes())?;
-    }
     let text = std::fs::read(study_path)
         .with_context(|| format!("{}: cannot read the study", study_path.display()))?;
-    write_if_changed(&out.join("study.toml"), &text)?;
     let binaries = std::path::absolute(binaries)
         .with_context(|| format!("{}: no directory", binaries.display()))?;
     let makefile = make::makefile(
@@ -74,7 +80,13 @@ pub fn plan(study_path: &Path, out: &Path, binaries: &Path, slurm: bool) -> Resu
         &goals(&runs, &artifacts.of_run),
         &binaries.to_string_lossy(),
     );
+    make_directory(out)?;
     write_if_changed(&out.join("Makefile"), makefile.as_bytes())?;
+    make_directory(&out.join("worlds"))?;
+    for (name, text) in worlds.files() {
+        write_if_changed(&out.join("worlds").join(name), text.as_bytes())?;
+    }
+    write_if_changed(&out.join("study.toml"), &text)?;
     let beside = out.join(".runs.parquet");
     runs::write(&beside, &study.name, &runs, &world_names, &artifacts.of_run)?;
     let bytes =
@@ -156,10 +168,38 @@ fn goals(runs: &[Run], artifacts: &[BTreeMap<Stage, String>]) -> Vec<make::Goal>
     goals
 }
 
-/// Writes `bytes` unless the file holds them, so that planning again changes no file's time.
+/// Refuses an `out` that is neither new nor an earlier plan of this study.
+fn check_out(out: &Path, study: &str, force: bool) -> Result<()> {
+    let found = Found::at(out)?;
+    let cure = match &found {
+        Found::Nothing | Found::Empty => return Ok(()),
+        Found::Plan { study: there, .. } if there == study || force => return Ok(()),
+        // A plan was killed before its Makefile was whole.
+        Found::Other(names) if *names == [".Makefile.new"] => return Ok(()),
+        Found::Plan { .. } => "choose another --out, or pass --force to plan over it",
+        _ => "choose another --out",
+    };
+    bail!(
+        "{}: expected nothing there or an earlier plan of this study, found {found}; {cure}",
+        out.display()
+    );
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("{}: cannot make the directory", path.display()))
+}
+
+/// Writes `bytes` unless the file holds them, so that planning again changes no file's time. A plan that is killed leaves
+/// the old file or the new one, and perhaps `.NAME.new`.
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     if std::fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    std::fs::write(path, bytes).with_context(|| format!("{}: cannot write", path.display()))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, path))
+        .with_context(|| format!("{}: cannot write", path.display()))
 }

@@ -19,8 +19,7 @@ const ARRAY_SIZE: usize = 1000;
 /// Where the files cannot be written.
 pub fn write(out: &Path, artifacts: &[Artifact]) -> Result<()> {
     let directory = out.join("slurm");
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+    super::make_directory(&directory)?;
     let mut submit = String::from(SUBMIT_HEAD);
     for stage in Stage::ALL {
         let names: Vec<&str> = artifacts

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use corpus::tables::MetricRow;
 use corpus::{Fingerprint, Input, read_rows};
 use rayon::prelude::*;
@@ -14,6 +14,7 @@ use super::merge::{Part, merge};
 use super::summary::SPLIT_IDS;
 use super::{artifacts, tables};
 use crate::artifact::Stage;
+use crate::directory::Found;
 use crate::grid::Study;
 use crate::knobs::{KNOBS, Setting};
 use crate::plan::runs::{self, PlannedRun};
@@ -42,18 +43,14 @@ pub fn gather(paths: &[PathBuf]) -> Result<Data> {
             parts.push((path.clone(), of_study(path, planned)?));
             continue;
         }
-        let located = match kind(path)? {
-            corpus::Stage::Report => {
+        let located = match Found::at(path)? {
+            Found::Output(corpus::Stage::Report) => {
                 parts.push((path.clone(), tables::read(path)?));
                 continue;
             }
-            corpus::Stage::Eval => beside(path, Stage::Eval)?,
-            corpus::Stage::Tok => beside(path, Stage::Tok)?,
-            other => bail!(
-                "{}: expected a planned study, a report, an evaluation or a tokenizer, found {}",
-                path.display(),
-                other.description()
-            ),
+            Found::Output(corpus::Stage::Eval) => beside(path, Stage::Eval)?,
+            Found::Output(corpus::Stage::Tok) => beside(path, Stage::Tok)?,
+            found => return Err(no_input(path, &found)),
         };
         // By content: a directory that is given twice is one run, and where it lies is not told.
         single.insert(located.planned.last_artifact(), located);
@@ -94,19 +91,20 @@ fn of_study(path: &Path, planned: Vec<PlannedRun>) -> Result<Data> {
     read(&located, data)
 }
 
-/// The kind that a directory's manifest states.
-fn kind(path: &Path) -> Result<corpus::Stage> {
+/// Says what is there instead of anything a report is made from.
+fn no_input(path: &Path, found: &Found) -> anyhow::Error {
+    const EXPECTED: &str =
+        "expected a planned study, a report, an evaluation or a tokenizer directory";
+    let shown = path.display();
     let manifest = path.join("manifest.json");
-    let text = std::fs::read_to_string(&manifest).with_context(|| {
-        format!(
-            "{}: expected a planned study (with Makefile and runs.parquet), or an evaluation, a tokenizer or a report (with manifest.json)",
-            path.display()
-        )
-    })?;
-    let kind = serde_json::from_str::<Value>(&text)
-        .ok()
-        .and_then(|value| serde_json::from_value(value.get("kind")?.clone()).ok());
-    kind.with_context(|| format!("{}: expected a manifest of the lab", manifest.display()))
+    match found {
+        Found::Nothing => anyhow!("{shown}: no such directory, {EXPECTED}"),
+        Found::Other(_) if manifest.exists() => {
+            anyhow!("{}: expected a manifest of the lab", manifest.display())
+        }
+        Found::Plan { .. } => anyhow!("{shown}: {EXPECTED}, found {found}; plan it again"),
+        _ => anyhow!("{shown}: {EXPECTED}, found {found}"),
+    }
 }
 
 /// A planned run: which of its artifacts are there, and why the rest is not.

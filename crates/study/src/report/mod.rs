@@ -24,20 +24,24 @@ pub mod tables;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use corpus::{Begin, Output, Request, write_rows};
 use serde_json::json;
 
 use data::Data;
 use table::StageTable;
 
+use crate::directory::Found;
+
 /// Reports on `inputs` into `out`; returns what to print. Where `out` holds the report of the same finished runs, nothing
 /// is written.
 ///
 /// # Errors
-/// Where an input is no study, report, evaluation or tokenizer, is damaged, or is of another study than the rest; where `out` exists and `force` is not given; where
-/// it cannot be written.
+/// Where an input is no study, report, evaluation or tokenizer, is damaged, or is of another study than the rest; where
+/// `out` is something else than a report, holds an input, or holds another report and `force` is not given; where it cannot
+/// be written.
 pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
+    check_out(out, inputs)?;
     let data = gather::gather(inputs)?;
     ensure!(
         data.finished().next().is_some(),
@@ -88,6 +92,35 @@ pub fn report(inputs: &[PathBuf], out: &Path, force: bool) -> Result<String> {
         );
     }
     Ok(text + &out.join("index.html").display().to_string())
+}
+
+/// Refuses an `out` that no report could be written to, before the runs are read. Whether an earlier report there is
+/// another one and needs `--force`, only they tell.
+fn check_out(out: &Path, inputs: &[PathBuf]) -> Result<()> {
+    match Found::at(out)? {
+        Found::Nothing => return Ok(()),
+        Found::Output(corpus::Stage::Report) => {}
+        found => bail!(
+            "{}: expected nothing there or an earlier report, found {found}; choose another --out",
+            out.display()
+        ),
+    }
+    // The earlier report is deleted, and with it whatever lies inside.
+    let place = |path: &Path| {
+        path.canonicalize()
+            .with_context(|| format!("{}: cannot look at it", path.display()))
+    };
+    let replaced = place(out)?;
+    for input in inputs.iter().filter(|input| input.exists()) {
+        if place(input)?.starts_with(&replaced) {
+            bail!(
+                "{}: expected another directory than those read, found the input {}; choose another --out",
+                out.display(),
+                input.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn write(data: &Data, table: Option<&StageTable>, output: Output) -> Result<()> {

@@ -26,7 +26,14 @@ pub fn planned(name: &str, study: &str) -> PathBuf {
     std::fs::write(root.join("g.grammar"), "rule x").unwrap();
     std::fs::write(root.join("invented.toml"), study).unwrap();
     let out = root.join("plan");
-    plan::plan(&root.join("invented.toml"), &out, Path::new("bin"), true).unwrap();
+    plan::plan(
+        &root.join("invented.toml"),
+        &out,
+        Path::new("bin"),
+        true,
+        false,
+    )
+    .unwrap();
     out
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use command::Table;
 use corpus::tables::{BridgeRow, LexiconRow, ScoreRow, SegmentationRow, conditions};
 use corpus::{Language, ProbeSet};
@@ -36,10 +36,17 @@ impl Sources {
             .lexicon
             .iter()
             .find(|row| Some(row.concept) == number || row.form == name);
-        let row = found.with_context(|| {
-            format!("concept {name:?}: neither a number nor a form of lexicon.parquet")
-        })?;
-        Ok(row.concept)
+        if let Some(row) = found {
+            return Ok(row.concept);
+        }
+        let last = self.lexicon.iter().map(|row| row.concept).max();
+        let last = last.unwrap_or_default();
+        // attributes have numbers among the others and no words
+        ensure!(
+            number.is_none_or(|number| number > last),
+            "concept {name}: expected one with a form in lexicon.parquet, found one that no word names"
+        );
+        bail!("concept {name}: expected a number from 0 to {last}, or a form of lexicon.parquet")
     }
 
     /// A page about one concept.

@@ -132,7 +132,23 @@ fn a_run_writes_what_it_says_and_repeats() {
         .find(|row| row.calibrated_nats.is_some())
         .unwrap();
     assert!(scored.next_word_nats.is_some() || scored.candidate > 0);
-    assert!(fails(&run(&["show", &eval, "nosuchform"])).contains("nosuchform"));
+    let world = tiny();
+    let entries = world.lexicon(Side::Majority).entries();
+    let named: Vec<u32> = entries.iter().map(|entry| entry.concept).collect();
+    let last = named.last().unwrap();
+    let expected = format!("expected a number from 0 to {last}, or a form of lexicon.parquet");
+    for name in ["nosuchform", "999"] {
+        let error = fails(&run(&["show", &eval, name]));
+        assert_eq!(
+            error.trim_end(),
+            format!("error: concept {name}: {expected}")
+        );
+    }
+    let wordless = (0..*last).find(|concept| !named.contains(concept)).unwrap();
+    let error = fails(&run(&["show", &eval, &wordless.to_string()]));
+    assert!(error.contains("found one that no word names"), "{error}");
+    let error = fails(&run(&["show", &eval, "--steps", "0"]));
+    assert!(error.contains("--steps 0: expected at least 1"), "{error}");
 }
 
 /// Cells of the line that begins with these, by white space.
@@ -234,6 +250,30 @@ fn metrics_computed_again_are_written_where_asked() {
     let again: Vec<MetricRow> = read_rows(Path::new(&out)).unwrap();
     assert_eq!(again, metrics);
 
+    // what is there stays there unless --force is given, and what is in a directory of the lab even then
+    let again = |arguments: &[&str]| run(&[&["aggregate", eval.as_str()], arguments].concat());
+    std::fs::write(&out, "precious").unwrap();
+    let error = fails(&again(&["--out", &out]));
+    assert!(error.contains("found a file; pass --force"), "{error}");
+    let own = format!("{eval}/metrics.parquet");
+    let error = fails(&again(&["--out", &own, "--force"]));
+    assert!(error.contains("outside a directory of the lab"), "{error}");
+    let lang = directories.path("lang").to_string_lossy().into_owned();
+    let error = fails(&again(&["--out", &lang, "--force"]));
+    assert!(error.contains("found a directory"), "{error}");
+    assert!(!directories.path("lang.tmp").exists());
+    assert_eq!(std::fs::read(&out).unwrap(), b"precious");
+    succeeds(&again(&["--out", &out, "--force"]));
+    let replaced: Vec<MetricRow> = read_rows(Path::new(&out)).unwrap();
+    assert_eq!(replaced, metrics);
+
+    // intervals of other resamples differ, so there is nothing to compare
+    let error = fails(&again(&["--bootstrap", "20"]));
+    let expected = "--bootstrap 20: EVAL has 100 resamples, so its intervals cannot be compared; leave it out, or write \
+                    with --out FILE";
+    assert_eq!(error.trim_end(), format!("error: {expected}"));
+    succeeds(&again(&["--bootstrap", "100"]));
+
     // without resamples: the same values, and intervals only where they are no bootstrap's
     succeeds(&run(&[
         "aggregate",
@@ -275,6 +315,21 @@ fn damage_is_refused_by_name_and_resume_goes_on() {
         manifest(&directories.path("eval")),
         manifest(&directories.path("whole"))
     );
+}
+
+/// The length tells at once; only what has its length waits for its hash.
+#[test]
+fn a_checkpoint_cut_short_is_refused_before_any_is_evaluated() {
+    let directories = Directories::new();
+    let name = "checkpoints/step-000010/model.safetensors";
+    let file = directories.path("model").join(name);
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let error = fails(&evaluate(&directories, "model", "eval", &[]));
+    let expected = format!("{name}: expected {} bytes", whole.len());
+    assert!(error.contains(&expected), "{error}");
+    let recorded = directories.path("eval.partial/resume/step-000000");
+    assert!(!recorded.exists());
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub enum FormError {
         category: &'static str,
     },
     /// The distance is not a share.
-    #[error("divergence.distance: {distance} is outside [0, 1]")]
+    #[error("divergence.distance: expected a number from 0 to 1, found {distance}")]
     DistanceRange {
         /// As requested.
         distance: f64,

@@ -1,5 +1,6 @@
 //! The rules on worlds of every kind, and on rows that break them.
 
+mod damaged;
 mod documents;
 mod probes;
 mod stated;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use command::Progress;
 use corpus::Condition;
 use corpus::tables::{Language, ProbeSet, write_rows};
 use seed::Seed;
@@ -37,7 +38,8 @@ fn a_world_that_states_what_is_masked() {
     assert!(bytes(&lang_masked, VALIDATION) == bytes(&lang_stated, VALIDATION));
     assert!(bytes(&lang_masked, shard) != bytes(&lang_stated, shard));
 
-    let audit = |case: &Case, lang| Auditor::new(&case.world).files(lang, &files);
+    let progress = Progress::new("auditing", 3, "files");
+    let audit = |case: &Case, lang| Auditor::new(&case.world).files(lang, &files, &progress);
     let counts = audit(&masked, &lang_masked).unwrap();
     assert!(counts.iter().all(|counts| counts.stated == 0));
     assert!(!report(&masked.world, &files, &counts).contains("STATES"));

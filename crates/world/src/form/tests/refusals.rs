@@ -18,7 +18,7 @@ fn infeasible_requests_are_refused_with_the_numbers() {
             &FormConfig::default(),
             &divergence(DivergenceKind::Substitution, 1.5)
         ),
-        "divergence.distance: 1.5 is outside [0, 1]"
+        "divergence.distance: expected a number from 0 to 1, found 1.5"
     );
 
     // One vowel cannot be substituted: half of every CV word stays.
