@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs every fuzz target (or those named) for SECONDS each, one after the other, from inputs made of committed files.
-# What a run finds beyond them stays in fuzz/corpus, which git ignores; findings lie in fuzz/artifacts.
+# Runs every fuzz target (or those named) for SECONDS_EACH, one after the other, from inputs made of the project's own
+# files and from fuzz/corpus, short ones that earlier runs grew. What a run grows lies in fuzz/grown and what it finds in
+# fuzz/artifacts, which git ignores.
 set -eu
 cd "$(dirname "$0")"
 seconds="${SECONDS_EACH:-600}"
@@ -30,8 +31,8 @@ done
 { printf '\020'; cat "$sample/lang/train-00000-of-00002.parquet"; } >seeds/parquet/scanned_documents # number 16
 [ $# -gt 0 ] || set -- grammar world_toml world_json manifest tokenizer safetensors parquet
 for target in "$@"; do
-    mkdir -p "corpus/$target"
+    mkdir -p "grown/$target" "corpus/$target"
     # Leaks are looked for by the tests of memory, not here: loaders that are refused drop everything.
-    nice -n 19 cargo +nightly fuzz run --release "$target" "corpus/$target" "seeds/$target" -- \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=2048 -print_final_stats=1
+    cargo +nightly fuzz run --release "$target" "grown/$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=2048 -print_final_stats=1
 done
