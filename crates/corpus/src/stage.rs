@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::manifest::MANIFEST;
 
 /// A stage's kind of output directory: `kind` in its manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +33,14 @@ impl Stage {
         Stage::Eval,
         Stage::Report,
     ];
+
+    /// The kind that a directory's manifest states, whatever else is wrong with it; `None` where there is no manifest of the
+    /// lab.
+    pub fn stated_in(directory: &Path) -> Option<Stage> {
+        let text = std::fs::read(directory.join(MANIFEST)).ok()?;
+        let manifest: Value = serde_json::from_slice(&text).ok()?;
+        Stage::deserialize(manifest.get("kind")?).ok()
+    }
 
     /// The format version that this build writes; it reads this and older ones.
     pub const fn format(self) -> u32 {

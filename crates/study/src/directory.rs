@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
 use crate::plan::make;
 
@@ -46,7 +45,7 @@ impl Found {
         if !metadata.is_dir() {
             return Ok(Found::File);
         }
-        if let Some(kind) = kind(path) {
+        if let Some(kind) = corpus::Stage::stated_in(path) {
             return Ok(Found::Output(kind));
         }
         if let Some(study) = planned_study(path) {
@@ -89,13 +88,6 @@ impl fmt::Display for Found {
             }
         }
     }
-}
-
-/// The kind that a directory's manifest states; `None` where there is no manifest of the lab.
-fn kind(directory: &Path) -> Option<corpus::Stage> {
-    let text = std::fs::read(directory.join("manifest.json")).ok()?;
-    let manifest: Value = serde_json::from_slice(&text).ok()?;
-    serde_json::from_value(manifest.get("kind")?.clone()).ok()
 }
 
 /// The study that a directory's Makefile was planned for.

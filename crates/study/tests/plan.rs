@@ -113,7 +113,7 @@ fn a_study_is_planned_again_and_over_another_only_when_forced() {
 #[test]
 fn a_plan_that_was_killed_is_planned_again() {
     let desk = Desk::new();
-    desk.write("early/.Makefile.new", "# The stu");
+    desk.write("early/Makefile.tmp", "# The stu");
     desk.plan("s.toml", "early", false).unwrap();
     for lost in ["runs.parquet", "study.toml"] {
         std::fs::remove_file(desk.path("early").join(lost)).unwrap();

@@ -6,9 +6,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use corpus::Stage;
-use serde_json::Value;
-
-const MANIFEST: &str = "manifest.json";
 
 /// Checks that a Parquet file may be written at `out`, before any work is done for it. `force`: a file that is there is
 /// to be replaced.
@@ -55,21 +52,12 @@ pub fn check(out: &Path, force: bool) -> Result<()> {
 
 /// The directory of the lab that `parent` is or lies in, as a checkpoint lies in MODEL; `real`: `parent` in full.
 fn lab_directory<'a>(parent: &'a Path, real: &'a Path) -> Option<&'a Path> {
-    if parent.join(MANIFEST).exists() {
+    if parent.join("manifest.json").exists() {
         return Some(parent);
     }
-    real.ancestors().skip(1).find(|above| names_a_stage(above))
-}
-
-/// Others write manifests too: further up, only one that names a stage of the lab counts.
-fn names_a_stage(directory: &Path) -> bool {
-    let text = fs::read(directory.join(MANIFEST)).ok();
-    let manifest: Option<Value> = text.and_then(|text| serde_json::from_slice(&text).ok());
-    manifest.is_some_and(|manifest| {
-        Stage::ALL
-            .iter()
-            .any(|stage| manifest["kind"] == stage.name())
-    })
+    // Others write manifests too: further up, only one that names a stage of the lab counts.
+    let mut above = real.ancestors().skip(1);
+    above.find(|above| Stage::stated_in(above).is_some())
 }
 
 #[cfg(test)]

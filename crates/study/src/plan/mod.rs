@@ -16,8 +16,6 @@ pub mod runs;
 pub mod slurm;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -175,7 +173,7 @@ fn check_out(out: &Path, study: &str, force: bool) -> Result<()> {
         Found::Nothing | Found::Empty => return Ok(()),
         Found::Plan { study: there, .. } if there == study || force => return Ok(()),
         // A plan was killed before its Makefile was whole.
-        Found::Other(names) if *names == [".Makefile.new"] => return Ok(()),
+        Found::Other(names) if *names == ["Makefile.tmp"] => return Ok(()),
         Found::Plan { .. } => "choose another --out, or pass --force to plan over it",
         _ => "choose another --out",
     };
@@ -190,16 +188,10 @@ fn make_directory(path: &Path) -> Result<()> {
         .with_context(|| format!("{}: cannot make the directory", path.display()))
 }
 
-/// Writes `bytes` unless the file holds them, so that planning again changes no file's time. A plan that is killed leaves
-/// the old file or the new one, and perhaps `.NAME.new`.
+/// Writes `bytes` unless the file holds them, so that planning again changes no file's time.
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     if std::fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path))
-        .with_context(|| format!("{}: cannot write", path.display()))
+    Ok(corpus::write_file(path, bytes)?)
 }
