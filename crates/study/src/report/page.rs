@@ -264,7 +264,7 @@ fn row_views(claims: &Claims, claim: u8) -> Vec<RowView> {
 }
 
 fn intervention_view(row: &InterventionRow) -> InterventionView {
-    let both = |with: f64, without: f64| format!("{} − {}", precise(with), precise(without));
+    let both = |with: f64, without: f64| format!("{} − {}", number(with), number(without));
     let bridges = row.bridge_with.zip(row.bridge_without);
     InterventionView {
         intervention: row.intervention.clone(),
@@ -279,7 +279,7 @@ fn intervention_view(row: &InterventionRow) -> InterventionView {
 }
 
 fn precise(value: f64) -> String {
-    format!("{value:.3}")
+    format!("{value:.3}").replace("-0.000", "0.000")
 }
 
 fn interval(low: Option<f64>, high: Option<f64>) -> String {
