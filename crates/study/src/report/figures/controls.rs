@@ -8,7 +8,7 @@ use super::{Figure, condition_legend, condition_name, look};
 use crate::report::bounds::{at_vocabulary_of, bounds};
 use crate::report::data::Data;
 use crate::report::draw::colour::{GRID, INK};
-use crate::report::draw::panel::{Entry, Labels, Panel, Sign, legend};
+use crate::report::draw::panel::{Entry, Labels, Panel, Sign, legend, text_width};
 use crate::report::draw::scale::Scale;
 use crate::report::draw::svg::{Anchor, Font, Line, Svg};
 use crate::report::summary::{HEADLINES, shown, vocabularies, with_interval};
@@ -55,7 +55,13 @@ pub fn figure(data: &Data) -> Option<Figure> {
     if headlines.is_empty() {
         return None;
     }
-    let (left, top, width, row_height) = (210.0, 58.0, 124.0, 22.0);
+    let row_labels: Vec<String> = rows
+        .iter()
+        .map(|(name, runs)| format!("{name} (n {})", runs.len()))
+        .collect();
+    let widest = row_labels.iter().map(|label| text_width(label, 12.0));
+    let left = 20.0 + widest.fold(0.0, f64::max);
+    let (top, width, row_height) = (58.0, 124.0, 22.0);
     let height = row_height * rows.len() as f64;
     let mut svg = Svg::new(
         left + (width + 30.0) * headlines.len() as f64,
@@ -69,11 +75,11 @@ pub fn figure(data: &Data) -> Option<Figure> {
         sign: Sign::Line(None),
     }));
     legend(&mut svg, [left, 18.0], &entries);
-    for (index, (name, runs)) in rows.iter().enumerate() {
+    for (index, label) in row_labels.iter().enumerate() {
         let y = top + row_height * (index as f64 + 0.5);
         svg.text(
             [left - 10.0, y + 4.0],
-            &format!("{name} (n {})", runs.len()),
+            label,
             Font::ink(12.0).at(Anchor::End),
         );
     }
